@@ -1,0 +1,91 @@
+"""The columns of a record: as `datasets.Features`, and the Arrow schema that the shards are written with.
+
+Both of them come from the one list in `record_features`; `IMAGES` has the columns of the `images` config.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from datasets import ClassLabel, Features, Image, Value
+
+__all__ = ["arrow_schema", "features_of", "huggingface_metadata", "image_features", "record_features"]
+
+
+def _objects(categories: Sequence[str]) -> list[dict[str, Any]]:
+    # A list in Python's own brackets is a list of structs in every version of datasets: `List` came with 4, and
+    # `Sequence` of a dict means a dict of lists.
+    return [{"bbox": [Value("int32")], "category": ClassLabel(names=list(categories))}]
+
+
+def record_features(categories: Sequence[str]) -> Features:
+    """Give the columns of every record of the nine subsets.
+
+    `objects` lists the targets that the record is about, each with `bbox` as x1, y1, x2, y2 in pixels of the original
+    image and `category` as a ClassLabel over `categories`. `image_id` is unique within a split, `id` everywhere.
+
+    >>> list(record_features(["ship"]))
+    ['id', 'image', 'image_id', 'width', 'height', 'task', 'subset', 'question', 'answer', 'objects']
+    """
+    return Features(
+        {
+            "id": Value("string"),
+            "image": Image(),
+            "image_id": Value("int64"),
+            "width": Value("int32"),
+            "height": Value("int32"),
+            "task": Value("string"),
+            "subset": Value("string"),
+            "question": Value("string"),
+            "answer": Value("string"),
+            "objects": _objects(categories),
+        }
+    )
+
+
+def image_features(categories: Sequence[str]) -> Features:
+    """Give the columns of the `images` config, which has one row per image with every usable target of it."""
+    return Features(
+        {
+            "image": Image(),
+            "image_id": Value("int64"),
+            "width": Value("int32"),
+            "height": Value("int32"),
+            "objects": _objects(categories),
+        }
+    )
+
+
+def features_of(subset: str, categories: Sequence[str]) -> Features:
+    """Give the columns of a subset, or of `images`."""
+    return image_features(categories) if subset == "images" else record_features(categories)
+
+
+def _in_brackets(feature: Any) -> Any:
+    """Rewrite `List` as a Python list, which datasets 3.6 and 5 both read."""
+    if isinstance(feature, dict):
+        if feature.get("_type") == "List":
+            return [_in_brackets(feature["feature"])]
+        return {name: _in_brackets(value) for name, value in feature.items()}
+    return [_in_brackets(value) for value in feature] if isinstance(feature, list) else feature
+
+
+def huggingface_metadata(features: Features) -> str:
+    """Give what a Parquet file says of its features to `datasets`, under the key `huggingface`, for 3.6 and 5 alike."""
+    return json.dumps({"info": {"features": _in_brackets(features.to_dict())}})
+
+
+def arrow_schema(features: Features) -> pa.Schema:
+    """Give the Arrow schema of the shards: the features' own, the image as a dictionary of its bytes and of its path.
+
+    A dictionary keeps an image once per row group, however many records are about it.
+    """
+    image = pa.struct(
+        [("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.dictionary(pa.int32(), pa.string()))]
+    )
+    return pa.schema(
+        [pa.field(f.name, image) if f.name == "image" else f.remove_metadata() for f in features.arrow_schema]
+    )
