@@ -6,6 +6,7 @@ those of the paper (section 3.1) and of its published figures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -85,33 +86,58 @@ SIZES = ("very small", "small", "medium", "large", "very large")
 
 SHAPES = ("wide", "roughly square", "tall")
 
-_IRREGULAR_PLURALS = {"aircraft": "aircraft", "spacecraft": "spacecraft", "watercraft": "watercraft"}
+_IRREGULAR_PLURALS = {
+    "child": "children",
+    "deer": "deer",
+    "foot": "feet",
+    "knife": "knives",
+    "man": "men",
+    "mouse": "mice",
+    "person": "people",
+    "sheep": "sheep",
+    "skis": "skis",
+    "woman": "women",
+}
 
 
 def plural(noun: str) -> str:
     """Give the English plural of a category's name: the last word of it is the one that changes.
 
-    >>> plural("ship"), plural("aircraft"), plural("storage tank"), plural("ferry"), plural("bus")
-    ('ships', 'aircraft', 'storage tanks', 'ferries', 'buses')
+    A name that is a plural already, as other sets have them, stays as it is.
+
+    >>> plural("ship"), plural("aircraft"), plural("storage tank"), plural("ferry"), plural("bus"), plural("vehicles")
+    ('ships', 'aircraft', 'storage tanks', 'ferries', 'buses', 'vehicles')
     """
-    for ending, irregular in _IRREGULAR_PLURALS.items():
-        if noun.lower().endswith(ending):
-            return noun[: len(noun) - len(ending)] + irregular
     lowered = noun.lower()
-    if lowered.endswith(("s", "x", "z", "ch", "sh")):
+    last = re.split(r"[\s_-]", lowered)[-1]
+    if last in _IRREGULAR_PLURALS:
+        return noun[: len(noun) - len(last)] + _IRREGULAR_PLURALS[last]
+    if last.endswith("craft") or (last.endswith("s") and not last.endswith(("ss", "us", "is", "as", "lens"))):
+        return noun
+    if last.endswith(("s", "x", "z", "ch", "sh")):
         return noun + "es"
-    if lowered.endswith("y") and lowered[-2:-1] not in ("", *"aeiou"):
+    if last.endswith("y") and last[-2:-1] not in ("", *"aeiou"):
         return noun[:-1] + "ies"
     return noun + "s"
 
 
-def indefinite_article(noun: str) -> str:
-    """Give "a" or "an" for a noun, by its first letter.
+# By sound, not by spelling: "a unit", "an hour", and initials by the name of the letter, "an SUV" but "a UAV".
+_SOUNDS_LIKE_YOU = re.compile(r"(?:uni(?![nmd])|u-|us[aeiu]|ut[ei]|ur[aeio]|eu|ewe|one\b|once\b)", re.IGNORECASE)
+_SOUNDS_OPEN = re.compile(r"(?:hour|honest|honou?r|heir|8|11\b|18\b)", re.IGNORECASE)
+_INITIALS = re.compile(r"[A-Z]{1,3}(?:\b|\d)")
 
-    >>> indefinite_article("ship"), indefinite_article("aircraft")
-    ('a', 'an')
+
+def indefinite_article(noun: str) -> str:
+    """Give "a" or "an" for a noun, by the sound it begins with.
+
+    >>> [indefinite_article(noun) for noun in ("ship", "aircraft", "unit", "oil tank", "SUV", "UAV", "F-16")]
+    ['a', 'an', 'a', 'an', 'an', 'a', 'an']
     """
-    return "an" if noun[:1].lower() in "aeiou" and noun else "a"
+    if _INITIALS.match(noun):
+        return "an" if noun[0] in "AEFHILMNORSX" else "a"
+    if _SOUNDS_OPEN.match(noun):
+        return "an"
+    return "an" if noun[:1].lower() in tuple("aeiou") and not _SOUNDS_LIKE_YOU.match(noun) else "a"
 
 
 @dataclass(frozen=True)
