@@ -162,7 +162,7 @@ class CategoryWords:
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "plurals", tuple(plural(name) for name in names))
         object.__setattr__(self, "articles", tuple(indefinite_article(name) for name in names))
-        object.__setattr__(self, "candidates", ", ".join(sorted(names)))
+        object.__setattr__(self, "candidates", ", ".join(sorted(names, key=str.casefold)))
 
     def counted(self, category: int, count: int) -> str:
         """Say how many: "1 ship", "3 ships"."""
