@@ -325,7 +325,8 @@ def _manifest(
         "source": identity["source"] | {"splits": source},
         "images": records.get("images", {}),
         "records": {subset: records[subset] for subset in SUBSETS if subset in records},
-        "skipped": [problem.sentence for problem in content.problems],
+        # The manifest is published: it names files as they lie in the source, not where somebody keeps that.
+        "skipped": [problem.sentence.replace(f"{content.root}/", "") for problem in content.problems],
         "files": files,
     }
 

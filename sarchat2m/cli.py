@@ -80,7 +80,7 @@ def check(
 ) -> None:
     """Read a source and report what is usable in it and what is not; the exit code is 1 if something is wrong."""
     from sarchat2m.schedulers import process_pool
-    from sarchat2m.source import read_source
+    from sarchat2m.source import Tally, read_source
 
     with progress_bar("Looking at images", quiet) as progress:
         if workers == 1:
@@ -88,16 +88,19 @@ def check(
         else:
             with process_pool(workers) as pool:
                 found = read_source(source, deep=deep, executor=pool, progress=progress)
-    table = plain_table(str(source), "split", "category")
-    for column in ("images", "without target", "annotations", "usable", "unusable", "crowd", "ignored"):
+    table = plain_table(str(source), "split")
+    for column in ("images", "empty", "annotations", "usable", "unusable", "crowd", "ignored"):
         table.add_column(column, justify="right")
     for split in found.splits.values():
-        rows = [("", split.tally, f"{len(split.scenes):,}", f"{split.without_targets:,}")]
-        rows += [(name, tally, "", "") for name, tally in zip(found.categories, split.by_category, strict=True)]
-        for name, tally, images, without in rows:
+        rows: list[tuple[str, str, tuple[int, ...], Tally]] = [
+            (split.name, "bold", (len(split.scenes), split.without_targets), split.tally)
+        ]
+        for name, tally in zip(found.categories, split.by_category, strict=True):
+            rows.append((f"  {name}", "dim", (), tally))
+        for name, style, images, tally in rows:
+            cells = [f"{number:,}" for number in images] or ["", ""]
             numbers = (tally.annotations, tally.usable, tally.unusable, tally.crowd, tally.ignored)
-            cells = (name or "all", images, without, *(f"{number:,}" for number in numbers))
-            table.add_row("" if name else split.name, *cells, style="dim" if name else "bold")
+            table.add_row(name, *cells, *(f"{number:,}" for number in numbers), style=style)
         table.add_section()
     Console().print(table)
     for problem in found.problems[:20]:
@@ -190,7 +193,9 @@ def _show_build(manifest: dict[str, Any]) -> None:
 @app.command()
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Where to write: an empty or new folder.")],
-    images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 60,
+    images: Annotated[
+        int | None, typer.Option(min=3, help="Number of images: 60, or with --like all of its own, unless given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, other images.")] = 0,
     like: Annotated[Path | None, typer.Option(help="Draw images for this annotation file, .json or .json.gz.")] = None,
     workers: Workers = 1,
@@ -200,7 +205,7 @@ def synthesize(
     from sarchat2m.synthesis import synthesize as write_tree
 
     with progress_bar("Drawing images", quiet) as progress:
-        write_tree(out, images, seed, like=like, workers=workers, progress=progress)
+        write_tree(out, images or (None if like else 60), seed, like=like, workers=workers, progress=progress)
 
 
 if __name__ == "__main__":

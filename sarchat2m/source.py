@@ -325,8 +325,8 @@ def _read_annotation(
     for tally in tallies:
         tally.annotations += 1
     x, y, box_width, box_height = bbox
-    # One sum tells of NaN and infinity in any of the four; beyond a billion no pixel is meant, and floats grow coarse.
-    if not abs(x) + abs(y) + abs(box_width) + abs(box_height) < 1e9:
+    # NaN compares as false too; beyond a billion no pixel is meant, and floats grow coarse.
+    if not all(abs(value) < 1e9 for value in bbox):
         return f"has the box {bbox}, which is not a finite number of pixels; mend or remove it", None
     if box_width < 0 or box_height < 0:
         return f"has the box {bbox} of negative size; mend or remove it", None
