@@ -116,19 +116,24 @@ def _configs(parts: Parts) -> list[dict[str, Any]]:
 
 
 def _dataset_info(parts: Parts, categories: Sequence[str]) -> list[dict[str, Any]]:
-    # No `num_bytes`: it would have to count an image once per record, which is what nobody should load.
+    # Sizes are those of the files, where an image is stored once per row group however many records are about it.
     return [
         {
             "config_name": config,
             "features": features_of(config, categories)._to_yaml_list(),
             "splits": [
-                {"name": split, "num_examples": sum(file["records"] for file in files)}
+                {"name": split, "num_bytes": _sum(files, "bytes"), "num_examples": _sum(files, "records")}
                 for split, files in splits.items()
             ],
-            "download_size": sum(file["bytes"] for files in splits.values() for file in files),
+            "download_size": (size := sum(_sum(files, "bytes") for files in splits.values())),
+            "dataset_size": size,
         }
         for config, splits in parts.items()
     ]
+
+
+def _sum(files: Iterable[dict[str, Any]], what: str) -> int:
+    return sum(file[what] for file in files)
 
 
 # The text -------------------------------------------------------------------------------------------------------------
@@ -197,7 +202,7 @@ def _in_splits(counts: dict[str, int]) -> str:
 
 def _records_table(parts: Parts, splits: Sequence[str]) -> str:
     def count(config: str, split: str) -> int:
-        return sum(file["records"] for file in parts[config].get(split, []))
+        return _sum(parts[config].get(split, []), "records")
 
     rows = [
         (f"`{config}`", *(count(config, split) for split in splits), sum(count(config, split) for split in splits))
