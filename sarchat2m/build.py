@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -249,9 +250,10 @@ def write_range(
     """
     dialogues = Dialogues(categories, options.seed, options.variants, options.subsets)
     try:
-        with folder.replacing(*part.shards.values()) as sinks:
+        with folder.replacing(*part.shards.values()) as sinks, ExitStack() as stack:
             writers = {
-                subset: ShardWriter(sink, subset, categories) for subset, sink in zip(part.shards, sinks, strict=True)
+                subset: stack.enter_context(ShardWriter(sink, subset, categories))
+                for subset, sink in zip(part.shards, sinks, strict=True)
             }
             for scene, path, size in zip(part.scenes, part.paths, part.sizes, strict=True):
                 image = _read_image(path, size)
@@ -413,9 +415,12 @@ def _refuse_full_disk(folder: Folder, ranges: list[ImageRange]) -> None:
     # lack of room is an error here.
     if free < needed // 2:
         raise SARChatError(
-            f"The build takes up to {needed / 1e9:.1f} GB and {place} has {free / 1e9:.1f} GB free; make room, or "
-            "build fewer subsets."
+            f"The build takes up to {_room(needed)}, {place} has {_room(free)} free; make room or build fewer subsets."
         )
+
+
+def _room(length: int) -> str:
+    return f"{length / 1e9:.1f} GB" if length >= 1e9 else f"{length / 1e6:.1f} MB"
 
 
 _OURS = re.compile(rf"(?:{'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")

@@ -37,6 +37,7 @@ class _Checksum(RawIOBase):
         self._sink = sink
         self.sha256 = hashlib.sha256()
         self.bytes = 0
+        self.abandoned = False
 
     def writable(self) -> bool:
         return True
@@ -44,6 +45,8 @@ class _Checksum(RawIOBase):
     def write(self, content: Any) -> int:
         # Arrow hands over its own buffers; both takers read them in place.
         view = memoryview(content)
+        if self.abandoned:
+            return view.nbytes
         self.sha256.update(view)
         self._sink.write(view)
         self.bytes += view.nbytes
@@ -57,7 +60,7 @@ class ShardWriter:
     """Writes one Parquet file of one subset, or of `images`, image after image.
 
     Args:
-        sink: The open file.
+        sink: The open file. Within a `with` block an error leaves it as it is then.
         subset: One of `vocabulary.SUBSETS`, or "images", whose rows carry no text.
         categories: The category names, for the features that stand in the file.
     """
@@ -135,6 +138,15 @@ class ShardWriter:
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(ids))
         self.rows += len(ids)
         self._start_group()
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            # Arrow's writer writes a footer when it is dropped, whenever that is, and the file is closed by then.
+            self._checksum.abandoned = True
+            self._writer.close()
 
     def close(self) -> tuple[int, str]:
         """Write what is left; give the bytes of the file and its SHA-256 in hexadecimal."""
