@@ -187,7 +187,7 @@ print(told.hexdigest())
 
 def test_the_texts_are_the_same_in_every_process():
     digests = set()
-    for hash_seed in ("0", "1", "4711"):
+    for hash_seed in ("1", "4711"):
         ended = subprocess.run(
             [sys.executable, "-c", TELL_ALL, str(Path(__file__).parent)],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},

@@ -53,7 +53,7 @@ PHRASINGS = (
     ),
     (
         "A {size} {category} can be observed {place}",
-        ". Another target, a {size} {category}, can be observed {place}",
+        ". A further target, a {size} {category}, can be observed {place}",
     ),
     (
         "The image contains a {size} {category} in the {region} area",
@@ -93,15 +93,15 @@ PHRASINGS = (
     ),
     (
         "A {size} {category} is located {place}",
-        ". Besides, a {size} {category} is located {place}",
+        ". Additionally, a {size} {category} is located {place}",
     ),
     (
         "A {size} {category} stands out {place}",
         ". Likewise, a {size} {category} stands out {place}",
     ),
     (
-        "The observed scene has a {size} {category} in its {region} part",
-        ". The observed scene also has a {size} {category} in its {region} part",
+        "The observed scene has a {size} {category} within the {region} part",
+        ". The observed scene also has a {size} {category} within the {region} part",
     ),
     (
         "The picture presents a {size} {category} positioned in the {region} section",
