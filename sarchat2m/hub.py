@@ -16,6 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from sarchat2m import __version__
+from sarchat2m.build import read_manifest
 from sarchat2m.errors import SARChatError
 from sarchat2m.hub_folder import (
     CARD,
@@ -26,7 +27,7 @@ from sarchat2m.hub_folder import (
     limit_manifest,
     parse_manifest,
     part_of,
-    read_manifest,
+    pictures_of,
     write_whole,
 )
 from sarchat2m.hub_repository import Remote, Repository, differing, in_one_sentence
@@ -135,6 +136,8 @@ def push(
     folder = Path(dataset)
     repository = Repository("dataset", repo_id, token, endpoint)
     manifest = read_manifest(folder)
+    if not (folder / CARD).is_file():
+        raise SARChatError(f"{folder} has no {CARD}: go on with its build by `sarchat2m build --resume`.")
     if "part_of" in manifest:
         raise SARChatError(
             f"{folder} holds only parts of {manifest['part_of']['repo_id']}, and pushing it would delete the others: "
@@ -147,7 +150,10 @@ def push(
     config = "referring" if folders & set(CONFIGS["referring"]) else min(folders)
     content = _Content(
         folder,
-        {CARD: None, **{file["path"]: file["sha256"] for file in manifest["files"]}, MANIFEST: None},
+        {
+            **dict.fromkeys([CARD, *pictures_of(folder), MANIFEST]),
+            **{file["path"]: file["sha256"] for file in manifest["files"]},
+        },
         removable="data/*",
         mark=MANIFEST,
         is_mark=lambda found: parse_manifest(found) is not None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 from huggingface_hub import RepoCard
 
-from sarchat2m.errors import SARChatError
 from sarchat2m.vocabulary import CONFIGS
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "limit_manifest",
     "parse_manifest",
     "part_of",
-    "read_manifest",
+    "pictures_of",
     "sha256_of",
     "write_whole",
 ]
@@ -44,21 +44,6 @@ def parse_manifest(content: bytes) -> Manifest | None:
     return manifest if is_ours else None
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a built folder.
-
-    Raises:
-        SARChatError: The folder is not what `sarchat2m build` leaves.
-    """
-    for name in (MANIFEST, CARD):
-        if not (folder / name).is_file():
-            raise SARChatError(f"{folder} is no built dataset, it has no {name}: build one with `sarchat2m build`.")
-    manifest = parse_manifest((folder / MANIFEST).read_bytes())
-    if manifest is None or not manifest["files"]:
-        raise SARChatError(f"{folder / MANIFEST} does not list the files of a build: run `sarchat2m build` again.")
-    return manifest
-
-
 def part_of(path: str) -> tuple[str, str]:
     """Give the folder and the split of a data file.
 
@@ -67,6 +52,15 @@ def part_of(path: str) -> tuple[str, str]:
     """
     _, folder, name = path.split("/")
     return folder, name.partition("-")[0]
+
+
+def pictures_of(folder: Path) -> list[str]:
+    """List the files of the folder that its card shows or links to."""
+    links = re.findall(
+        r"""\]\(([^)\s]+)\)|(?:src|href)=["']([^"']+)["']""", (folder / CARD).read_text(encoding="utf-8")
+    )
+    names = {link.removeprefix("./") for pair in links for link in pair if link and ":" not in link}
+    return sorted(name for name in names if ".." not in Path(name).parts and (folder / name).is_file())
 
 
 def sha256_of(path: Path) -> str:

@@ -231,13 +231,9 @@ def _sentence(error: BaseException, repository: Repository) -> str | None:
     if status in (409, 412):
         return f"{name} on {hub} was changed by somebody else at the same time: run the same command again."
     if status is not None:
-        return (
-            f"{hub} answered {status} about {name}: run the same command again later, which goes on where it stopped."
-        )
+        return f"{hub} answered {status} about {name}: wait a little, and {later}."
     if any(_is_of_the_network(e) for e in errors):
-        return (
-            f"{hub} is out of reach: check the network and run the same command again, which goes on where it stopped."
-        )
+        return f"{hub} is out of reach: check the network, and {later}."
     return None
 
 

@@ -2,7 +2,7 @@
 
 hub.fail(Fault("PUT", nth=3))                              the third PUT from now on answers 500
 hub.fail(Fault("PUT", nth=3, times=None, drop=True))       from the third PUT on the connection closes half way
-hub.fail(Fault("PUT", status=507, beyond_bytes=100_000))   full: a PUT answers 507 once 100 kB came in all
+hub.fail(Fault("PUT", status=507, beyond_bytes=100_000))   full after 100 kB
 hub.fail(Fault("GET", "resolve/.*parquet", drop=True))     a download that breaks off half way
 hub.fail(Fault("POST", "commit", seconds=30))              an answer that comes too late
 """
@@ -29,14 +29,18 @@ class Fault:
     message: str = ""
     drop: bool = False  # instead of an answer: the connection closes half way through the body, theirs or ours
     seconds: float = 0  # the answer is late
-    beyond_bytes: int | None = None  # a quota: fail whenever the bytes of all such bodies come to more than this
+    beyond_bytes: int | None = None  # a quota: the bodies that would bring the sum above this fail, and no others
     seen: int = field(default=0, init=False)
+    taken: int = field(default=0, init=False)
 
-    def applies(self, method: str, path: str, received: int) -> bool:
+    def applies(self, method: str, path: str, length: int) -> bool:
         if method != self.method or not re.search(self.path, path):
             return False
         if self.beyond_bytes is not None:
-            return received > self.beyond_bytes
+            if self.taken + length > self.beyond_bytes:
+                return True
+            self.taken += length
+            return False
         self.seen += 1
         return self.nth <= self.seen and (self.times is None or self.seen < self.nth + self.times)
 
@@ -66,8 +70,8 @@ class FaultyHub:
         method, path = scope["method"], scope["raw_path"].decode()
         self.requests.append((method, path))
         length = int(dict(scope["headers"]).get(b"content-length", 0))
-        received = self.bytes_received.setdefault(method, 0)
-        fault = next((f for f in self.faults if f.applies(method, path, received + length)), None)
+        self.bytes_received.setdefault(method, 0)
+        fault = next((f for f in self.faults if f.applies(method, path, length)), None)
         dropping = fault is not None and fault.drop
 
         read = written = answer = 0
