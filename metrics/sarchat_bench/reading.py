@@ -1,0 +1,934 @@
+"""From an answer's text to what it says: one method of `Reader` per task.
+
+The way of a text: `answer_part` finds the answer in it (no reasoning, lower case), `boxes.split_boxes` takes the boxes
+out, `lexicon.Lexicon.scan` finds the words that mean something, and the grammar below puts them together. Every step
+goes through the text once.
+
+Decisions that SPEC.md leaves open:
+- What stands in a reasoning block (`<think>…</think>`, also one that never ends or whose beginning the chat template
+  swallowed) is not read. Where `<answer>`, `\\boxed{`, "final answer" or "answer:" stands, only what follows the last
+  of them is. A sentence with a question mark is an echoed question and says nothing, unless nothing else is there.
+- A category is negated by "no", "not a", "without", "neither … nor" and the like in front of it, through a list ("no
+  ships, cars or tanks"), or by "are not visible", ": none", ": false" behind it.
+- A list of candidates is an echo if it stands behind "candidate", "options", "choices" or the like, or if it names the
+  whole vocabulary (three categories or more) and others are named outside of it. A list of the whole vocabulary that is
+  all there is counts as the answer, unless introduced as candidates.
+- Identification takes the first category that is not a mere surrounding ("near the harbor"). "A ship or a tank" names
+  two, which is a wrong answer. Its size is the one in front of the category, else the next one behind it.
+- Counting takes a number announced as the answer or total, else the first number that counts something ("3 ships",
+  "there are 3"), else the first number that is no unit, coordinate or list mark, else zero if a thing is said not to be
+  there, else one for "a ship". "3 to 5" is no number.
+- A region says where a thing is unless it is a direction between things ("left of the harbor", "from left to right").
+  "3 ships in the top left" are three pairs. More than 30 in one region, "mostly in" it, or several regions for one
+  number are an abstract position: a pair for each region.
+- A sentence that only says "one is in the top left", "they …", or a list item of a region, speaks of the category named
+  before. In front of a colon, a region that single members follow is no pair of its own.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from .boxes import split_boxes
+from .lexicon import (
+    BOX,
+    BREAK,
+    BULLET_MARK,
+    CATEGORY,
+    COLON,
+    DIRECTION,
+    DISTANCE,
+    NEGATION,
+    NUMBER,
+    NUMBER_WORDS,
+    REFERENCE,
+    REGION,
+    SHAPE,
+    SIZE,
+    STOP,
+    TOKEN,
+    TURN,
+)
+
+MOST_IN_ONE_REGION = 30
+"""More than that many things named for a region are an abstract position (SPEC.md § 4, grounding)."""
+
+
+class Places(NamedTuple):
+    """What a description or a grounding answer says."""
+
+    pairs: list  # (category, region, how many)
+    sizes: list  # (category, size, how many)
+    boxed: set  # the categories that boxes were given for
+    relations: list  # (category, category, "distance" or "direction" number): see Reader.relations
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The answer in the text
+# ---------------------------------------------------------------------------------------------------------------------
+
+_THOUGHT = r"(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad)"
+_THOUGHT_BEGINS = re.compile(rf"[<\[◁]\|?{_THOUGHT}\|?[>\]▷]")
+_THOUGHT_ENDS = re.compile(rf"[<\[◁]\|?/\|?{_THOUGHT}\|?[>\]▷]")
+_ANNOUNCED = re.compile(r"\b(?:final answer|answer)\b[\s*_`\"']{0,9}(?:[:=]|is\b)|\bfinal answer\b|\\boxed\{|<answer>")
+_BULLET = re.compile(r"(?:^|(?<=\n))[ \t]{0,40}(?:[-*+•·]|\(?\d{1,3}[.)])[ \t]{1,40}(?=\S)")
+_WRAPPED = re.compile(r"(?<=[^\s.:;!?])\n(?=[a-z])")
+_MARKS = str.maketrans(
+    {
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("‘’‛′´`", "'"),
+        "×": "x",
+        "。": ".",
+        "、": ",",
+        "\x00": " ",
+        "\x01": " ",
+    }
+)
+
+
+def answer_part(text):
+    """Find the answer in a text: lower case, without reasoning, from the last announcement of an answer on.
+
+    >>> answer_part("<think>Is it a tank?</think> Answer: **Ship**")
+    ' **ship**'
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_MARKS)
+    elif "\x00" in text or "\x01" in text:
+        text = text.translate(_MARKS)
+    if "\n" in text:
+        text = _WRAPPED.sub(" ", text)
+    text = text.lower()
+    if "<" in text or "[" in text or "◁" in text:
+        text = _without_thoughts(text)
+    if "answer" in text or "boxed" in text:
+        announced = None
+        for announced in _ANNOUNCED.finditer(text):  # noqa: B007  (the last one is meant)
+            pass
+        if announced is not None:
+            rest = text[announced.end() :].partition("</answer>")[0]
+            if any(map(str.isalnum, rest)):
+                return rest
+    return text
+
+
+def _without_thoughts(text):
+    final = text.rfind("<|channel|>final<|message|>")
+    if final >= 0:
+        return text[final + 27 :]
+    end = None
+    for end in _THOUGHT_ENDS.finditer(text):  # noqa: B007
+        pass
+    begin = _THOUGHT_BEGINS.search(text, end.end() if end else 0)
+    after = text[end.end() if end else 0 : begin.start() if begin else None]
+    if end is None or any(map(str.isalnum, after)):
+        return after
+    begin = _THOUGHT_BEGINS.search(text)
+    return text[: begin.start()] if begin else ""
+
+
+def tokens_of(text):
+    """Split an answer into words, numbers and marks."""
+    if "\n" in text or text[:1] in "-*+•·(0123456789":
+        text = _BULLET.sub(f" {BULLET_MARK} ", text)
+    return TOKEN.findall(text)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Regions
+# ---------------------------------------------------------------------------------------------------------------------
+
+_IMAGE_WORDS = frozenset(
+    "image images picture scene frame figure photo photograph view map scan tile patch grid screen canvas imagery shot "
+    "display panel crop window sar radar satellite chip plot raster snapshot".split()
+)
+_REGION_NOUNS = frozenset(
+    "- hand side sides part parts portion portions area areas region regions section sections corner corners quadrant "
+    "edge edges half third most location position zone zones margin border end sector quarter boundary cell".split()
+)
+_BETWEEN_REGION_WORDS = frozenset(("-", "of", "the", "side", "part", "hand", "portion", "edge", "half"))
+_NO_PLACE_BEHIND = frozenset(
+    "direction directions directional orientation axis view views down angle angles now away looking turn line lines "
+    "coordinate coordinates point points pixel pixels frequency x y".split()
+)
+_NO_PLACE_BEFORE = frozenset("shopping city town data its their box bounding".split())
+_RIGHT_HERE = frozenset("next beside at in on above below near by behind after before there here along across".split())
+
+
+def _merge(first, second):
+    """Join two region words, each (row or None, column or None) with None for both in "center"; None if they clash."""
+    if None not in first or None not in second:
+        return None
+    if first == (None, None):
+        first, second = second, first
+    if second == (None, None):  # "top center", "center left", "middle center"
+        return tuple(1 if part is None else part for part in first)
+    if (first[0] is None) == (second[0] is None):
+        return None
+    return (second if first[0] is None else first)[0], (second if first[1] is None else first)[1]
+
+
+def _names_a_place(tokens, events, k, start, end, value):
+    """Tell whether a region's words, tokens start to end, say where something is; `k` is the event behind them."""
+    behind = tokens[end] if end < len(tokens) else ""
+    before = tokens[start - 1] if start else ""
+    if behind in _NO_PLACE_BEHIND or before in _NO_PLACE_BEFORE or behind[:1].isdigit():
+        return False
+    if value == (None, 2) and behind in _RIGHT_HERE and before not in ("the", "-", "far"):
+        return False
+    j = end
+    while j < len(tokens) and tokens[j] in _REGION_NOUNS:
+        j += 1
+    if j + 1 >= len(tokens):
+        return True
+    if tokens[j] in ("relative", "from") and j - end <= 1:
+        return tokens[j] == "from" and not (k < len(events) and events[k][0] == CATEGORY and events[k][2] <= j + 3)
+    if tokens[j] != "of":
+        return True
+    named = next((event for event in events[k : k + 1] if event[0] == CATEGORY), None)
+    limit = min(len(tokens), j + 8, named[2] if named else len(tokens))
+    for token in tokens[j + 1 : limit]:
+        if token in _IMAGE_WORDS:
+            return True
+        if token in (".", ",", "and", "in", "is"):
+            break
+    return False
+
+
+def _join_regions(tokens, events):
+    """Join the words of each region into one event whose value is its number, 0 to 8; drop what is no place."""
+    joined = []
+    k = 0
+    while k < len(events):
+        kind, value, start, end = events[k]
+        k += 1
+        if kind != REGION:
+            joined.append((kind, value, start, end))
+            continue
+        place = True
+        while k < len(events) and events[k][0] == REGION:
+            gap = tokens[end : events[k][2]]
+            if len(gap) > 4 or not _BETWEEN_REGION_WORDS.issuperset(gap) or (len(gap) > 1 and "of" not in gap):
+                if gap[:1] == ["to"] and _merge(value, events[k][1]) is None and None in value:
+                    place, end = False, events[k][3]  # "from left to right"
+                    k += 1
+                break
+            merged = _merge(value, events[k][1])
+            if merged is None:
+                if gap == ["-"]:
+                    place, end = False, events[k][3]  # "left-right"
+                    k += 1
+                break
+            value, end = merged, events[k][3]
+            k += 1
+        if place and _names_a_place(tokens, events, k, start, end, value):
+            row, column = (1 if part is None else part for part in value)
+            single = None in value
+            joined.append((REGION, 3 * row + column, start, end, single))
+    return joined
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Categories that are said to be there
+# ---------------------------------------------------------------------------------------------------------------------
+
+_ENDS_NEGATION = frozenset(
+    ", at on in near with is are was were that which has have contain contains containing show shows showing".split()
+)
+_LIST_GLUE = frozenset((",", "or", "nor", "and", "any", "other", "/"))
+_BE = frozenset(("is", "are", "was", "were", "be", "been"))
+_NOT_BE = frozenset(("isn't", "aren't", "wasn't", "weren't"))
+_PRESENT = frozenset("present visible seen found there detected observed identified shown visible recognizable".split())
+_ABSENT = frozenset(("absent", "missing"))
+_NONE = frozenset(("no", "none", "absent", "not", "false", "n", "nil", "null"))
+_CUES = frozenset(("candidate", "candidates", "option", "options", "choice", "choices", "choose"))
+_CUE_GAP = frozenset(
+    "( : category categories class classes list are is include includes the following of target from , these one".split()
+)
+_SURROUNDING = frozenset("near beside alongside inside within outside behind around beneath under nearby".split())
+_SURROUNDING_THE = frozenset("in at on by from to into off along across over above below between past against".split())
+_CLOSENESS = frozenset(("close", "next", "adjacent", "far", "away", "distant", "relative"))
+_DETERMINERS = frozenset("the a an this that its nearest closest nearby large small big".split())
+
+
+def _negated(tokens, events):
+    """Find the positions of the category events that are said not to be there."""
+    negated = set()
+    armed = None  # the token behind a negation, or behind a category that it reached
+    reached = False
+    for k, (kind, value, start, end, *_) in enumerate(events):
+        if kind == CATEGORY:
+            if armed is not None:
+                gap = tokens[armed:start]
+                if reached:
+                    holds = all(token in _LIST_GLUE for token in gap)
+                else:
+                    holds = len(gap) <= 6 and _ENDS_NEGATION.isdisjoint(gap)
+                if holds:
+                    negated.add(k)
+                    armed, reached = end, True
+                else:
+                    armed = None
+            if k not in negated and _denied_behind(tokens, end):
+                negated.add(k)
+        elif kind == NEGATION or (kind == NUMBER and value == 0):
+            if not (tokens[start] == "no" and tokens[end : end + 1] == [","]):
+                armed, reached = end, False
+        elif kind in (STOP, TURN, BREAK) or (kind == NUMBER and not reached) or (kind == NUMBER and value):
+            armed = None
+    return negated
+
+
+def _denied_behind(tokens, end):
+    behind = tokens[end : end + 6]
+    if not behind:
+        return False
+    if behind[0] in (":", "=", "-"):
+        return len(behind) > 1 and (behind[1] in _NONE or behind[1] == "0")
+    if behind[0] in _NOT_BE:
+        return not _PRESENT.isdisjoint(behind[1:4])
+    if behind[0] in _BE and len(behind) > 1:
+        return behind[1] in _ABSENT or (behind[1] == "not" and not _PRESENT.isdisjoint(behind[2:5]))
+    return behind[:2] == ["can", "not"] or behind[0] in ("cannot", "can't")
+
+
+def _is_surrounding(tokens, start):
+    """Tell whether the category at a token is only what something else lies near to, or in."""
+    j = start - 1
+    while j >= 0 and start - j <= 4 and tokens[j] in _DETERMINERS:
+        j -= 1
+    if j < 0:
+        return False
+    word = tokens[j]
+    if word in _SURROUNDING:
+        return True
+    if word in ("to", "from", "by") and j and tokens[j - 1] in _CLOSENESS:
+        return True
+    return word in _SURROUNDING_THE and tokens[j + 1] in ("the", "this", "that")
+
+
+def _is_alike(name):
+    return name in ("like", "sized", "size", "type", "shaped", "related", "free", "side")
+
+
+class Reader:
+    """Reads answers in one vocabulary and one notation of boxes."""
+
+    def __init__(self, lexicon, notation):
+        """Take a `lexicon.Lexicon` and a `boxes.Notation`."""
+        self.lexicon = lexicon
+        self.notation = notation
+
+    def _events(self, text):
+        """Give the tokens of an answer and its events, without those of echoed questions."""
+        tokens = tokens_of(text)
+        events = self.lexicon.scan(tokens)
+        if "?" in text:
+            events = _without_questions(events)
+        return tokens, events
+
+    def _categories(self, tokens, events):
+        """List the category events that are answers, neither negated nor echoed."""
+        negated = _negated(tokens, events)
+        named = [
+            event
+            for k, event in enumerate(events)
+            if event[0] == CATEGORY
+            and k not in negated
+            and not (tokens[event[3] : event[3] + 1] == ["-"] and _is_alike(tokens[event[3] + 1]))
+        ]
+        return self._without_echo(tokens, named) if len(named) > 2 else named
+
+    def _without_echo(self, tokens, named):
+        """Leave out the list of candidates."""
+        kept = []
+        introduced = []
+        first = 0
+        for last in range(1, len(named) + 1):
+            if last < len(named) and _LIST_GLUE.issuperset(tokens[named[last - 1][3] : named[last][2]]):
+                continue
+            run = named[first:last]
+            whole = len({event[1] for event in run}) == len(self.lexicon.names)
+            cue = self._is_introduced(tokens, run[0][2])
+            if (cue and len(run) > 1) or (whole and len(run) > 2):
+                introduced.append((run, cue and whole))
+            else:
+                kept += run
+            first = last
+        if kept or not introduced:
+            return kept
+        run, echo = introduced[-1]
+        return [] if echo else run
+
+    @staticmethod
+    def _is_introduced(tokens, start):
+        for j in range(start - 1, max(-1, start - 7), -1):
+            if tokens[j] in _CUES:
+                return True
+            if tokens[j] not in _CUE_GAP:
+                return False
+        return False
+
+    def identification(self, text):
+        """Read category, size, region and shape, each -1 where it is not said.
+
+        A category that is not one of the vocabulary's numbers stands for two at once.
+        """
+        tokens, events = self._events(answer_part(text))
+        events = _join_regions(tokens, events)
+        named = self._categories(tokens, events)
+        size = region = shape = -1
+        for kind, value, *_ in events:
+            if kind == REGION and region < 0:
+                region = value
+            elif kind == SHAPE and shape < 0:
+                shape = value
+        if not named:
+            size = next((value for kind, value, *_ in events if kind == SIZE), -1)
+            return -1, size, region, shape
+        chosen = named[0]
+        if len(named) > 1:
+            chosen = next((event for event in named if not _is_surrounding(tokens, event[2])), chosen)
+            following = named[named.index(chosen) + 1 :]
+            if following and following[0][1] != chosen[1]:
+                gap = tokens[chosen[3] : following[0][2]]
+                if ("or" in gap or "/" in gap) and len(gap) <= 4:
+                    return len(self.lexicon.names), -1, region, shape
+        for kind, value, start, *_ in events:
+            if kind == SIZE:
+                if start > chosen[2] and size >= 0:
+                    break
+                size = value
+                if start > chosen[2]:
+                    break
+        return chosen[1], size, region, shape
+
+    def classification(self, text):
+        """Read the categories, as a number with a bit set for each."""
+        tokens, events = self._events(answer_part(text))
+        found = 0
+        for event in self._categories(tokens, events):
+            found |= 1 << event[1]
+        return found
+
+    def category_asked_for(self, question):
+        """Read the category that a question is about, -1 if it names none."""
+        events = self.lexicon.scan(tokens_of(answer_part(question)))
+        return next((value for kind, value, *_ in events if kind == CATEGORY), -1)
+
+    def boxes(self, text):
+        """Read the boxes: their numbers as they stand in the text, four a box."""
+        return split_boxes(answer_part(text), self.notation)[0]
+
+    def counting(self, text):
+        """Read the stated number, or None, and the boxes as `boxes` does."""
+        numbers, rest = split_boxes(answer_part(text), self.notation)
+        return self._stated_number(rest), numbers
+
+    def places(self, text, relations=False):
+        """Read a description or, with its relations, a grounding answer.
+
+        Returns its `Places` and the boxes as `boxes` does.
+        """
+        numbers, rest = split_boxes(answer_part(text), self.notation)
+        tokens, events = self._events(rest)
+        events = _join_regions(tokens, events)
+        answers = {event[2] for event in self._categories(tokens, events)}
+        sentence = _Sentences(tokens, answers)
+        for k, event in enumerate(events):
+            sentence.take(event, events[k + 1] if k + 1 < len(events) else None)
+        sentence.end()
+        told = self.relations(tokens, events, answers) if relations else []
+        return Places(sentence.pairs, sentence.sizes, sentence.boxed, told), numbers
+
+    @staticmethod
+    def relations(tokens, events, answers):
+        """List the relations between categories: (category, category, value), the two in rising order.
+
+        The value is 0 or 1 for close or far, 2, 3 or 4 for horizontal, vertical or diagonal.
+        """
+        told = []
+        categories, distance, direction = [], None, None
+        pair = None
+        for kind, value, start, end, *_ in [*events, (STOP, ".", len(tokens), len(tokens))]:
+            if kind == CATEGORY and start in answers:
+                categories.append(value)
+                if distance is not None and pair is None and len(categories) > 1 and start - distance[1] <= 4:
+                    pair = tuple(sorted(categories[-2:]))
+            elif kind == DISTANCE and distance is None:
+                distance = (value, end)
+                if len(categories) > 1 and tokens[end - 1] in ("apart", "together", "away", "by"):
+                    pair = tuple(sorted(categories[-2:]))
+            elif kind == DIRECTION and direction is None:
+                direction = value
+            elif kind == STOP:
+                if pair is None and distance is None and direction is not None and len(categories) == 2:
+                    pair = tuple(sorted(categories))
+                if pair is not None and pair[0] != pair[1]:
+                    if distance is not None:
+                        told.append((*pair, distance[0]))
+                    if direction is not None:
+                        told.append((*pair, 2 + direction))
+                categories, distance, direction, pair = [], None, None, None
+        return told
+
+    # -- counting -----------------------------------------------------------------------------------------------------
+
+    def _stated_number(self, text):
+        """Find the number that a counting answer states, or None."""
+        if any(mark in text for mark in "[(<{"):
+            text = _COORDINATES.sub(" ", text)
+        tokens, events = self._events(text)
+        category_starts = {event[2]: event[3] for event in events if event[0] == CATEGORY}
+        found = list(_numbers(tokens))
+        totals = [number for number in found if _is_total(tokens, number)]
+        counting = [number for number in found if _counts_things(tokens, number, category_starts)]
+        zero = self._zero(tokens, events)
+        if totals:
+            return totals[0].value
+        if zero is not None and (not counting or zero < counting[0].start):
+            return 0
+        if counting:
+            return counting[0].value
+        if found:
+            return found[0].value
+        return self._one(tokens, events)
+
+    @staticmethod
+    def _zero(tokens, events):
+        """Find where it is first said that there is none; None if nowhere."""
+        negated = _negated(tokens, events)
+        starts = [events[k][2] for k in negated]
+        for kind, _, start, end, *_ in events:
+            if kind == NEGATION:
+                if tokens[start] == "none":
+                    starts.append(start)
+                elif _ENDS_NEGATION.isdisjoint(tokens[end : end + 4]) and not _THINGS.isdisjoint(tokens[end : end + 4]):
+                    starts.append(start)
+        starts += [i for i, token in enumerate(tokens) if token == "nothing"]
+        return min(starts, default=None)
+
+    @staticmethod
+    def _one(tokens, events):
+        """Read "a ship" as one."""
+        for kind, _, start, _end, *_ in events:
+            if kind == CATEGORY:
+                for j in range(start - 1, max(-1, start - 4), -1):
+                    if tokens[j] in ("a", "an"):
+                        return 1
+                    if tokens[j] in ("of", "the", ",", "."):
+                        break
+        return None
+
+
+def _without_questions(events):
+    """Leave out the events of sentences that end in a question mark, unless nothing else is there."""
+    kept, first = [], 0
+    for k, (kind, value, *_) in enumerate(events):
+        if kind == STOP:
+            if value != "?":
+                kept += events[first : k + 1]
+            first = k + 1
+    kept += events[first:]
+    return kept if any(event[0] != STOP for event in kept) else events
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers of a counting answer
+# ---------------------------------------------------------------------------------------------------------------------
+
+_COORDINATES = re.compile(
+    r"[\[({<]\s{0,9}-?[\d.]{1,400}(?:\s{0,9}[,;]\s{0,9}|\s{0,9}>\s{0,9}<\s{0,9}|\s{1,9})-?\d[\d\s.,;<>\[\](){}-]*"
+)
+"""Coordinates in brackets, whatever the notation: their numbers count nothing."""
+
+_UNIT_WORDS = frozenset(
+    "m meter meters metre metres km kilometers kilometres cm mm px pixel pixels % percent degree degrees ghz mhz x by "
+    "bit bits bands m2 st nd rd th dpi".split()
+)
+_THINGS = frozenset(
+    "instance instances target targets object objects item items one ones such sign signs trace evidence vessels".split()
+)
+_TOTALS = frozenset(
+    ("total", "altogether", "count", "number", "totaling", "totalling", "sum", "counted", "quantity", "overall")
+)
+_DIGITS = frozenset("0123456789-")
+_LABELS = frozenset(
+    ("figure", "fig", "step", "image", "band", "sentinel", "no", "section", "example", "level", "page", "line")
+)
+
+
+class _Number(NamedTuple):
+    value: float
+    start: int
+    end: int
+
+
+def _numbers(tokens):
+    """List the numbers of a counting answer that may be counts; a range such as "3 to 5" yields none."""
+    i = 0
+    count = len(tokens)
+    while i < count:
+        token = tokens[i]
+        value, end = _number_at(tokens, i)
+        if value is None:
+            i += 1
+            continue
+        before = tokens[i - 1] if i else ""
+        behind = tokens[end] if end < count else ""
+        digits = token[0] in _DIGITS
+        other, other_end = _number_at(tokens, end + 1) if behind in ("to", "-", "or") else (None, 0)
+        if other is not None and (behind != "-" or digits):
+            i = other_end
+            continue
+        unfit = (
+            behind in _UNIT_WORDS
+            or (behind == "-" and tokens[end + 1 : end + 2] not in (["ship"],) and digits)
+            or (digits and (before == "-" or before in _LABELS and not (before == "no" and behind)))
+            or (behind == ")" and before != "(")
+            or before == "%"
+        )
+        if token == "one" and (
+            behind in ("can", "could", "may", "might", "should", "of", "more", "by", "another")
+            or before in ("this", "that", "which", "each", "no", "the", "any")
+        ):
+            unfit = True
+        if not unfit:
+            yield _Number(value, i, end)
+        i = end
+
+
+def _number_at(tokens, i):
+    """Read the number that begins at a token, in digits or words: (value, the token behind it), or (None, i)."""
+    if i >= len(tokens):
+        return None, i
+    token = tokens[i]
+    if token[0] in _DIGITS:
+        return (None, i) if token == "-" else (_digits(token), i + 1)
+    if token not in NUMBER_WORDS and token not in ("hundred", "thousand"):
+        return None, i
+    value, current, end = 0, 0, i
+    while end < len(tokens):
+        word = tokens[end]
+        if word == "hundred" or word == "dozen":
+            current = max(current, 1) * (100 if word == "hundred" else 12)
+        elif word == "thousand":
+            value, current = value + max(current, 1) * 1000, 0
+        elif word in NUMBER_WORDS:
+            step = NUMBER_WORDS[word]
+            if (
+                end > i
+                and not (0 < step < 10 and current % 10 == 0 and current and current != 10)
+                and not (step < 100 and current % 100 == 0 and current and step)
+            ):
+                break
+            current += step
+        elif not (word in ("-", "and") and current and end + 1 < len(tokens) and _continues(current, tokens[end + 1])):
+            break
+        end += 1
+    return value + current, end
+
+
+def _continues(current, word):
+    """Tell whether "twenty-" or "one hundred and" goes on with a word."""
+    step = NUMBER_WORDS.get(word, 0)
+    return (current % 100 == 0 and 0 < step < 100) or (20 <= current % 100 and current % 10 == 0 and 0 < step < 10)
+
+
+def _digits(token):
+    """Read digits with a sign, thousands separators or decimals; None for what is none, such as "3rd"."""
+    if not token.lstrip("-").replace(",", "").replace(".", "").isdigit():
+        return None
+    whole, point, fraction = token.partition(".")
+    if "," in whole:
+        head, *groups = whole.split(",")
+        if len(head) > 3 or any(len(group) != 3 for group in groups):
+            return None
+        whole = whole.replace(",", "")
+    if len(whole) > 15 or "." in fraction or "," in fraction:
+        return float("inf")
+    return int(whole) if not fraction.strip("0") else float(f"{whole}.{fraction[:15]}")
+
+
+def _is_total(tokens, number):
+    """Tell whether a number is announced as the total or the count."""
+    for token in reversed(tokens[max(0, number.start - 6) : number.start]):
+        if token in _TOTALS:
+            return True
+        if token[0] in _DIGITS or token in (".", "\n", ",", "there"):
+            break
+    behind = tokens[number.end : number.end + 4]
+    return "altogether" in behind or any(pair == ("in", "total") for pair in zip(behind, behind[1:], strict=False))
+
+
+def _counts_things(tokens, number, category_starts):
+    """Tell whether a number stands in front of a category or a word for things, or behind "there are"."""
+    for j in range(number.end, min(number.end + 4, len(tokens))):
+        if j in category_starts or tokens[j] in _THINGS:
+            return True
+        if tokens[j] in (".", ",", "\n", ":", "and", "in"):
+            break
+    return tokens[number.start - 2 : number.start] in (["there", "are"], ["there", "is"]) if number.start > 1 else False
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sentences of a description or a grounding answer
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Thing:
+    """A category as named in a sentence."""
+
+    def __init__(self, category, times, real):
+        self.category, self.times, self.real = category, times, real
+        self.size = None
+
+
+class _Place:
+    """A region as named in a sentence."""
+
+    def __init__(self, region, times):
+        self.region, self.times = region, times
+        self.boxed = False
+
+
+_COLON, _BREAK, _BOX = object(), object(), object()
+
+
+class _Sentences:
+    """Puts categories and regions together, a sentence at a time.
+
+    A sentence is a row of things (categories) and places (regions). Where things come first, each is followed by its
+    places; where a place comes first, each is followed by its things.
+    """
+
+    def __init__(self, tokens, answers):
+        """Take the tokens of a text, and which of them begin a category that is an answer."""
+        self.tokens, self.answers = tokens, answers
+        self.pairs, self.sizes, self.boxed = [], [], set()
+        self.last = None  # the thing that was named last
+        self.lead = []  # the places of a heading: "Top left:"
+        self.group = range(0)  # the pairs of a whole group without boxes, which its members may still replace
+        self._begin()
+
+    def _begin(self):
+        self.row = []
+        self.number = None  # a number that nothing has taken yet, and the token behind it
+        self.size = None
+        self.speaks_of_last = self.partly = self.wholly = False
+
+    def take(self, event, following):
+        """Take the next event, and look at the one behind it."""
+        kind, value, start, end, *single = event
+        if kind == CATEGORY:
+            self._take_thing(value, start, following)
+        elif kind == REGION:
+            self._take_place(value, start, single[0])
+        elif kind == SIZE:
+            last = self.row[-1] if self.row else None
+            if following is not None and following[0] == CATEGORY and following[2] - end <= 4:
+                self.size = value
+            elif isinstance(last, _Thing) and last.size is None:
+                last.size = value
+            else:
+                self.size = value
+        elif kind == NUMBER:
+            self.number = (value, end)
+            self.speaks_of_last = True
+        elif kind == REFERENCE:
+            self.speaks_of_last = True
+            if value == 0:
+                self.partly = True
+            elif value == 1:
+                self.number = (1, end)
+            elif value == 2:
+                self.wholly = True
+        elif kind == BOX:
+            self.row.append(_BOX)
+            thing = next((item for item in reversed(self.row) if isinstance(item, _Thing)), self.last)
+            if thing is not None:
+                self.boxed.add(thing.category)
+        elif kind == COLON:
+            self.row.append(_COLON)
+        elif kind == BREAK:
+            self.row.append(_BREAK)
+        elif kind == STOP:
+            if value == "\n" and self.row[-1:] == [_COLON] and isinstance(self.row[0], _Place):
+                self.lead = [item for item in self.row if isinstance(item, _Place)]
+                self._begin()
+            else:
+                self.end()
+
+    def _take_thing(self, category, start, following):
+        real = start in self.answers
+        if real and _is_surrounding(self.tokens, start):
+            return
+        times = None
+        if self.number is not None and start - self.number[1] <= 4:
+            times = self.number[0]
+        self.number = None
+        definite = self.tokens[start - 1] in ("the", "this", "that", "these", "those") if start else False
+        if definite and isinstance(self.row[-1] if self.row else None, _Thing) and self.row[-1].category == category:
+            return
+        thing = _Thing(category, times, real and times != 0)
+        thing.size, self.size = self.size, None
+        self.row.append(thing)
+
+    def _take_place(self, region, start, single):
+        last = self.row[-1] if self.row else None
+        if isinstance(last, _Place) and last.single and single and self.number is None:
+            # "on the left side, near the bottom": one place in two steps.
+            between = self.tokens[last.end : start]
+            if not {"and", "or"} & set(between) and ("," not in between or _APPROACH & set(between)):
+                row, column = divmod(last.region, 3)
+                other_row, other_column = divmod(region, 3)
+                if (row == 1) != (other_row == 1) and (column == 1) != (other_column == 1):
+                    last.region = 3 * (row + other_row - 1) + column + other_column - 1
+                    last.end, last.single = start + 1, False
+                    return
+        place = _Place(region, self.number[0] if self.number is not None else None)
+        place.single, place.end = single, start + 1
+        self.number = None
+        self.row.append(place)
+
+    def end(self):
+        """Finish the sentence."""
+        row = self.row
+        things = [item for item in row if isinstance(item, _Thing)]
+        places = [item for item in row if isinstance(item, _Place)]
+        for thing in things:
+            if thing.size is not None and thing.real:
+                self.sizes.append((thing.category, thing.size, self._times(thing)))
+        if places:
+            self._mark_boxed(row)
+            if things:
+                self.lead = []
+                self._pair(self._without_group_places(row))
+            elif self.last is not None and (self.speaks_of_last or _BOX in row):
+                self._continue(places)
+        elif things and self.lead and not self._has_prose(row):
+            for thing in things:
+                for place in self.lead:
+                    self._add(thing, place, len(self.lead) == 1)
+        if things:
+            self.last = things[-1]
+            if not places:
+                self.group = range(0)
+        self._begin()
+
+    @staticmethod
+    def _has_prose(row):
+        return False
+
+    @staticmethod
+    def _times(thing):
+        return thing.times if thing.times is not None and thing.times <= MOST_IN_ONE_REGION else 1
+
+    @staticmethod
+    def _mark_boxed(row):
+        """Mark the places that a box stands beside, in front or behind as the sentence has it."""
+        beside = [item for item in row if isinstance(item, _Place) or item is _BOX]
+        step = -1 if beside[0] is _BOX else 1
+        for position, item in enumerate(beside):
+            neighbour = position + step
+            if item is not _BOX and 0 <= neighbour < len(beside) and beside[neighbour] is _BOX:
+                item.boxed = True
+
+    @staticmethod
+    def _without_group_places(row):
+        """Leave out the places of a whole group whose members follow with places of their own."""
+        if _COLON in row:
+            colon = row.index(_COLON)
+            before, behind = row[:colon], row[colon + 1 :]
+            following = next((item for item in behind if isinstance(item, (_Thing, _Place))), None)
+            named = [item for item in before if isinstance(item, _Thing)]
+            if named and any(isinstance(item, _Place) for item in behind):
+                if isinstance(following, _Place) or following.category == named[-1].category:
+                    first = before.index(named[0])
+                    before = before[:first] + [item for item in before[first:] if not isinstance(item, _Place)]
+                    return before + behind
+        thing = None
+        kept = []
+        for position, item in enumerate(row):
+            if isinstance(item, _Thing):
+                thing = item
+            elif (
+                isinstance(item, _Place)
+                and thing is not None
+                and (thing.times or 1) > 1
+                and not item.boxed
+                and item.times is None
+            ):
+                rest = row[position + 1 :]
+                until = next((k for k, other in enumerate(rest) if isinstance(other, _Thing)), len(rest))
+                if any(isinstance(other, _Place) and other.boxed for other in rest[:until]):
+                    continue
+            kept.append(item)
+        return kept
+
+    def _pair(self, row):
+        """Pair things with places: each run of places goes with the things before it, or after it."""
+        runs = []  # alternating runs of things, cut where they are said anew, and of places
+        for item in row:
+            if isinstance(item, _Thing):
+                if not runs or runs[-1][0] is not _Thing:
+                    runs.append((_Thing, [[]]))
+                runs[-1][1][-1].append(item)
+            elif isinstance(item, _Place):
+                if not runs or runs[-1][0] is not _Place:
+                    runs.append((_Place, []))
+                runs[-1][1].append(item)
+            elif item is _BREAK and runs and runs[-1][0] is _Thing and runs[-1][1][-1]:
+                runs[-1][1].append([])
+        first = len(self.pairs)
+        places_first = runs[0][0] is _Place
+        if places_first and runs[-1][0] is _Place and len(runs) > 1:
+            # "In the top left there is a ship and a tank in the bottom right": the last thing goes with what follows.
+            if len(runs) == 3:
+                segments = runs[1][1]
+                flat = [thing for segment in segments for thing in segment]
+                own = runs[2][1][0].times is not None
+                self._add_all(flat if own else flat[:-1], runs[0][1])
+                self._add_all(flat[-1:], runs[2][1])
+                runs = []
+            else:
+                runs, places_first = runs[1:], False
+        for position in range(0, len(runs) - 1, 2) if runs else ():
+            if places_first:
+                self._add_all([thing for segment in runs[position + 1][1] for thing in segment], runs[position][1])
+            else:
+                segments = [segment for segment in runs[position][1] if segment]
+                self._add_all(segments[-1], runs[position + 1][1])
+        things = [item for item in row if isinstance(item, _Thing)]
+        unboxed = not any(isinstance(item, _Place) and item.boxed for item in row)
+        many = len(things) == 1 and (things[0].times or 1) > 1 and unboxed
+        self.group = range(first, len(self.pairs)) if many else range(0)
+
+    def _continue(self, places):
+        """Give places to the category that was named before."""
+        if self.group and any(place.boxed for place in places):
+            self.pairs[self.group.start : self.group.stop] = []
+        self.group = range(0)
+        whole = _Thing(self.last.category, self.last.times if self.wholly else None, self.last.real)
+        self._add_all([whole], places)
+
+    def _add_all(self, things, places):
+        for thing in things:
+            for place in places:
+                self._add(thing, place, len(places) == 1)
+
+    def _add(self, thing, place, alone):
+        if not thing.real:
+            return
+        times = 1
+        if place.times is not None:
+            times = place.times
+        elif alone and thing.times is not None and not self.partly:
+            times = thing.times
+        if times > MOST_IN_ONE_REGION:
+            times = 1
+        if times:
+            self.pairs.append((thing.category, place.region, times))
+
+
+_APPROACH = frozenset("near toward towards slightly closer just close".split())
