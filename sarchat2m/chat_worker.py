@@ -50,11 +50,12 @@ def _http_client() -> Any:
         return openai.DefaultAsyncHttpxClient()
 
 
-def _kind_of(error: Exception) -> str:
-    if isinstance(error, openai.APITimeoutError):
-        return "timeout"
+def _kind_of(error: BaseException) -> str:
     if isinstance(error, openai.APIConnectionError):
-        return "connection"
+        # Not APITimeoutError: with the aiohttp transport a connection that the server closed is one too.
+        while error.__cause__:
+            error = error.__cause__
+        return "timeout" if isinstance(error, TimeoutError | asyncio.TimeoutError) else "connection"
     if not isinstance(error, openai.APIStatusError):
         return "malformed"
     if error.status_code in (401, 403):
