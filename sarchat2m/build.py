@@ -13,19 +13,21 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from sarchat2m import __version__
 from sarchat2m.dialogues import Dialogues
 from sarchat2m.dialogues.record import Record
 from sarchat2m.errors import SARChatError
 from sarchat2m.scene import Scene
-from sarchat2m.schedulers import Scheduler, local_processes, process_pool
+from sarchat2m.schedulers import Scheduler, local_processes
 from sarchat2m.shards import ShardWriter
 from sarchat2m.source import Progress, Source, SourceSplit, read_source
 from sarchat2m.storage import Folder
@@ -120,25 +122,26 @@ def build(
     folder = Folder(out)
     state = _look_at(folder)
     _refuse_unasked(folder, state, resume, overwrite)
-    content = _read(source, options, workers, on_check)
-    dialogues = Dialogues(content.categories, options.seed, options.variants, options.subsets)
-    identity = _identity(content, options)
-    if resume and state is not None:
-        _refuse_difference(folder, state, identity)
-        if "files" in state:
-            _refuse_missing_files(folder, state)
-            return _finish(folder, state)
-    ranges = list(_plan(content, dialogues, options))
-    if overwrite:
-        _clear(folder)
-    for name in folder.names(Folder.WORKSHOP):
-        if name.endswith(".partial"):
-            folder.remove(f"{Folder.WORKSHOP}/{name}")
-    _refuse_full_disk(folder, ranges)
-    if state is None or overwrite:
-        folder.write(f"{Folder.WORKSHOP}/plan.json", _as_json(identity))
-    files = _write_shards(folder, ranges, content.categories, options, scheduler or local_processes(workers), on_build)
-    manifest = _manifest(content, options, identity, files)
+    with nullcontext(scheduler) if scheduler else local_processes(workers) as run:
+        content = _read(source, options, run, on_check)
+        dialogues = Dialogues(content.categories, options.seed, options.variants, options.subsets)
+        identity = _identity(content, options)
+        if resume and state is not None:
+            _refuse_difference(folder, state, identity)
+            if "files" in state:
+                _refuse_missing_files(folder, state)
+                return _finish(folder, state)
+        ranges = list(_plan(content, dialogues, options))
+        if overwrite:
+            _clear(folder)
+        for name in folder.names(Folder.WORKSHOP):
+            if name.endswith(".partial"):
+                folder.remove(f"{Folder.WORKSHOP}/{name}")
+        _refuse_full_disk(folder, ranges)
+        if state is None or overwrite:
+            folder.write(f"{Folder.WORKSHOP}/plan.json", _as_json(identity))
+        files = _write_shards(folder, ranges, content.categories, options, run, on_build)
+    manifest = _manifest(content, identity, files)
     folder.write("manifest.json", _as_json(manifest))
     return _finish(folder, manifest)
 
@@ -160,12 +163,8 @@ def read_manifest(dataset: str | os.PathLike[str]) -> dict[str, Any]:
     return manifest
 
 
-def _read(source: str | os.PathLike[str], options: Options, workers: int, progress: Progress | None) -> Source:
-    if workers == 1:
-        content = read_source(source, options.splits, progress=progress)
-    else:
-        with process_pool(workers) as pool:
-            content = read_source(source, options.splits, executor=pool, progress=progress)
+def _read(source: str | os.PathLike[str], options: Options, scheduler: Scheduler, progress: Progress | None) -> Source:
+    content = read_source(source, options.splits, scheduler=scheduler, progress=progress)
     problems = content.problems
     if problems and not options.skip_bad:
         more = f" There are {len(problems) - 1} more problems: see sarchat2m check." if len(problems) > 1 else ""
@@ -228,7 +227,11 @@ def _write_shards(
     if progress and done:
         progress(done, total)
     left = [part for part in ranges if part.number not in files]
-    work = partial(write_range, folder=folder, categories=categories, options=options)
+    # Made here once: it takes `datasets`, which would cost every worker a second or two to import.
+    from sarchat2m.schema import shard_schema
+
+    schemas = {subset: shard_schema(subset, categories) for subset in (*options.subsets, "images")}
+    work = partial(write_range, folder=folder, categories=categories, options=options, schemas=schemas)
     for number, images, written in scheduler(work, left):
         files[number] = written
         done += images
@@ -238,7 +241,7 @@ def _write_shards(
 
 
 def write_range(
-    part: ImageRange, folder: Folder, categories: tuple[str, ...], options: Options
+    part: ImageRange, folder: Folder, categories: tuple[str, ...], options: Options, schemas: dict[str, pa.Schema]
 ) -> tuple[int, int, list[dict[str, Any]]]:
     """Write all shards of one range, and then the journal that tells that they are done.
 
@@ -252,7 +255,7 @@ def write_range(
     try:
         with folder.replacing(*part.shards.values()) as sinks, ExitStack() as stack:
             writers = {
-                subset: stack.enter_context(ShardWriter(sink, subset, categories))
+                subset: stack.enter_context(ShardWriter(sink, subset, schemas[subset]))
                 for subset, sink in zip(part.shards, sinks, strict=True)
             }
             for scene, path, size in zip(part.scenes, part.paths, part.sizes, strict=True):
@@ -303,9 +306,7 @@ def _identity(content: Source, options: Options) -> dict[str, Any]:
     }
 
 
-def _manifest(
-    content: Source, options: Options, identity: dict[str, Any], files: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _manifest(content: Source, identity: dict[str, Any], files: list[dict[str, Any]]) -> dict[str, Any]:
     records: dict[str, dict[str, int]] = {}
     for file in files:
         _, subset, name = file["path"].split("/")

@@ -79,15 +79,11 @@ def check(
     quiet: Quiet = None,
 ) -> None:
     """Read a source and report what is usable in it and what is not; the exit code is 1 if something is wrong."""
-    from sarchat2m.schedulers import process_pool
+    from sarchat2m.schedulers import local_processes
     from sarchat2m.source import Tally, read_source
 
-    with progress_bar("Looking at images", quiet) as progress:
-        if workers == 1:
-            found = read_source(source, deep=deep, progress=progress)
-        else:
-            with process_pool(workers) as pool:
-                found = read_source(source, deep=deep, executor=pool, progress=progress)
+    with progress_bar("Looking at images", quiet) as progress, local_processes(workers) as scheduler:
+        found = read_source(source, deep=deep, scheduler=scheduler, progress=progress)
     table = plain_table(str(source), "split")
     for column in ("images", "empty", "annotations", "usable", "unusable", "crowd", "ignored"):
         table.add_column(column, justify="right")
@@ -135,7 +131,7 @@ def build(
     """Build the dataset: sharded Parquet configs that load_dataset opens."""
     from sarchat2m.build import Options
     from sarchat2m.build import build as build_dataset
-    from sarchat2m.schedulers import dask_cluster
+    from sarchat2m.schedulers import dask_cluster, local_processes
     from sarchat2m.vocabulary import SUBSETS
 
     options = Options(
@@ -146,13 +142,16 @@ def build(
         shard_bytes=_bytes(shard_size),
         skip_bad=skip_bad,
     )
-    with progress_bar("Looking at images", quiet) as on_check, progress_bar("Writing shards", quiet) as on_build:
+    with (
+        dask_cluster(scheduler) if scheduler else local_processes(workers) as run,
+        progress_bar("Looking at images", quiet) as on_check,
+        progress_bar("Writing shards", quiet) as on_build,
+    ):
         manifest = build_dataset(
             source,
             out,
             options,
-            workers=workers,
-            scheduler=dask_cluster(scheduler) if scheduler else None,
+            scheduler=run,
             resume=resume,
             overwrite=overwrite,
             on_check=on_check,

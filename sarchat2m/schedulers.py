@@ -9,18 +9,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sarchat2m.errors import SARChatError
 
-__all__ = ["Scheduler", "dask_cluster", "local_processes", "process_pool"]
+__all__ = ["Scheduler", "dask_cluster", "local_processes"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Scheduler = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+Scheduler = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 
 def _end_with_parent() -> None:
@@ -36,23 +37,25 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Make a pool of fresh processes; forked ones would inherit the threads of Arrow."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-
-
-def local_processes(workers: int) -> Scheduler:
+@contextmanager
+def local_processes(workers: int) -> Iterator[Scheduler]:
     """Give a scheduler of so many processes on this machine; one worker is this process itself.
+
+    The processes start afresh, since forked ones would inherit the threads of Arrow.
 
     Raises:
         SARChatError: A worker was killed, for want of memory perhaps.
     """
+    if workers == 1:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
 
-    def run(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        if workers == 1 or len(items) == 1:
-            yield from map(function, items)
-            return
-        with process_pool(min(workers, len(items))) as pool:
+        def run(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+            if len(items) == 1:
+                yield function(items[0])
+                return
             futures = [pool.submit(function, item) for item in items]
             try:
                 for future in as_completed(futures):
@@ -65,10 +68,11 @@ def local_processes(workers: int) -> Scheduler:
                 for future in futures:
                     future.cancel()
 
-    return run
+        yield run
 
 
-def dask_cluster(address: str) -> Scheduler:
+@contextmanager
+def dask_cluster(address: str) -> Iterator[Scheduler]:
     """Give a scheduler that runs on an existing Dask cluster, such as "tcp://host:8786".
 
     A worker that is lost costs what it was working on: Dask gives that to another one. Results are fetched and let go
@@ -82,23 +86,23 @@ def dask_cluster(address: str) -> Scheduler:
         from distributed import as_completed as dask_as_completed
     except ImportError as error:
         raise SARChatError("--scheduler needs Dask: pip install 'sarchat2m[dask]'.") from error
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SARChatError(f"No Dask scheduler answers at {address}; start one, or mend the address.") from error
 
     def run(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        futures = client.map(function, items, pure=False)
         try:
-            client = Client(address, timeout="10s", set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
-            raise SARChatError(f"No Dask scheduler answers at {address}; start one, or mend the address.") from error
-        with client:
-            futures = client.map(function, items, pure=False, retries=1)
-            try:
-                for future, result in dask_as_completed(futures, with_results=True):
-                    future.release()
-                    yield result
-            except KilledWorker as error:
-                raise SARChatError(
-                    f"Several workers of {address} were lost over one range; give them more memory, then --resume."
-                ) from error
-            finally:
-                client.cancel(futures)
+            for future, result in dask_as_completed(futures, with_results=True):
+                future.release()
+                yield result
+        except KilledWorker as error:
+            raise SARChatError(
+                f"Several workers of {address} were lost over one range; give them more memory, then --resume."
+            ) from error
+        finally:
+            client.cancel(futures)
 
-    return run
+    with client:
+        yield run

@@ -1,4 +1,4 @@
-"""The columns of a record: as `datasets.Features`, and the Arrow schema that the shards are written with.
+"""The columns of a record: as `datasets.Features`, and as the Arrow schema that the shards are written with.
 
 Both of them come from the one list in `record_features`; `IMAGES` has the columns of the `images` config.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import ClassLabel, Features, Image, Value
 
-__all__ = ["arrow_schema", "features_of", "huggingface_metadata", "image_features", "record_features"]
+__all__ = ["features_of", "image_features", "record_features", "shard_schema"]
 
 
 def _objects(categories: Sequence[str]) -> list[dict[str, Any]]:
@@ -73,19 +73,18 @@ def _in_brackets(feature: Any) -> Any:
     return [_in_brackets(value) for value in feature] if isinstance(feature, list) else feature
 
 
-def huggingface_metadata(features: Features) -> str:
-    """Give what a Parquet file says of its features to `datasets`, under the key `huggingface`, for 3.6 and 5 alike."""
-    return json.dumps({"info": {"features": _in_brackets(features.to_dict())}})
+def shard_schema(subset: str, categories: Sequence[str]) -> pa.Schema:
+    """Give the Arrow schema of a subset's shards, or of `images`.
 
-
-def arrow_schema(features: Features) -> pa.Schema:
-    """Give the Arrow schema of the shards: the features' own, the image as a dictionary of its bytes and of its path.
-
-    A dictionary keeps an image once per row group, however many records are about it.
+    It is that of the features, but for the image: a dictionary of its bytes and one of its path, which keep an image
+    once per row group, however many records are about it. Under the key `huggingface` its metadata tell `datasets`, 3.6
+    and 5 alike, what the features are.
     """
+    features = features_of(subset, categories)
     image = pa.struct(
         [("bytes", pa.dictionary(pa.int32(), pa.binary())), ("path", pa.dictionary(pa.int32(), pa.string()))]
     )
     return pa.schema(
-        [pa.field(f.name, image) if f.name == "image" else f.remove_metadata() for f in features.arrow_schema]
+        [pa.field(field.name, image) if field.name == "image" else field for field in features.arrow_schema],
+        {"huggingface": json.dumps({"info": {"features": _in_brackets(features.to_dict())}})},
     )

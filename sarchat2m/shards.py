@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from sarchat2m.dialogues.record import Record
 from sarchat2m.scene import Scene, Target
-from sarchat2m.schema import arrow_schema, features_of, huggingface_metadata
 from sarchat2m.vocabulary import TASK_OF_SUBSET
 
 __all__ = ["DECODED_LIMIT", "DISTINCT_LIMIT", "ShardWriter"]
@@ -62,14 +61,13 @@ class ShardWriter:
     Args:
         sink: The open file. Within a `with` block an error leaves it as it is then.
         subset: One of `vocabulary.SUBSETS`, or "images", whose rows carry no text.
-        categories: The category names, for the features that stand in the file.
+        schema: Of the file, see `schema.shard_schema`.
     """
 
-    def __init__(self, sink: BinaryIO, subset: str, categories: Sequence[str]) -> None:
-        features = features_of(subset, categories)
+    def __init__(self, sink: BinaryIO, subset: str, schema: pa.Schema) -> None:
         self._subset = subset
-        self._schema = arrow_schema(features)
-        self._metadata = huggingface_metadata(features)
+        self._metadata = schema.metadata
+        self._schema = schema.remove_metadata()
         self._checksum = _Checksum(sink)
         self._writer = pq.ParquetWriter(
             self._checksum,
@@ -151,7 +149,7 @@ class ShardWriter:
     def close(self) -> tuple[int, str]:
         """Write what is left; give the bytes of the file and its SHA-256 in hexadecimal."""
         self._write_group()
-        self._writer.add_key_value_metadata({"huggingface": self._metadata})
+        self._writer.add_key_value_metadata(self._metadata)
         self._writer.close()
         return self._checksum.bytes, self._checksum.sha256.hexdigest()
 

@@ -14,9 +14,9 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from PIL import Image
 from sarchat2m.errors import SARChatError
 from sarchat2m.geometry import clip_box, written_box
 from sarchat2m.scene import Scene, Target
+from sarchat2m.schedulers import Scheduler
 from sarchat2m.vocabulary import CATEGORIES, SPLITS
 
 __all__ = ["Problem", "Source", "SourceSplit", "Tally", "read_categories", "read_source"]
@@ -102,7 +103,7 @@ def read_source(
     splits: Sequence[str] | None = None,
     *,
     deep: bool = False,
-    executor: Executor | None = None,
+    scheduler: Scheduler = map,
     progress: Progress | None = None,
 ) -> Source:
     """Read the annotations of a source and the header of every image.
@@ -111,7 +112,7 @@ def read_source(
         root: The folder that holds `Annotations` and `JPEGImages`.
         splits: Of "train", "validation", "test"; by default those that have an annotation file.
         deep: Decode every image as well, which finds files that are cut off.
-        executor: Where to look at the image files; by default in this process.
+        scheduler: Where to look at the image files; by default in this process.
         progress: Called with the number of images looked at and of all.
 
     Returns:
@@ -132,7 +133,7 @@ def read_source(
     for split, file in files.items():
         found[split] = _read_split(split, file, documents.pop(split), categories)
         _find_image_files(root, found[split], file)
-    _inspect_images(list(found.values()), deep, executor, progress)
+    _inspect_images(list(found.values()), deep, scheduler, progress)
     for part in found.values():
         _drop_problems(part)
         for scene, size in zip(part.scenes, part.sizes, strict=True):
@@ -386,37 +387,41 @@ class _Expected(NamedTuple):
     height: int
 
 
-def _inspect_images(
-    splits: list[SourceSplit], deep: bool, executor: Executor | None, progress: Progress | None
-) -> None:
-    work: list[tuple[SourceSplit, list[int], list[_Expected]]] = []
+class _Chunk(NamedTuple):
+    """Image files to look at in one go: of which split, from which positions on."""
+
+    split: str
+    positions: list[int]
+    expected: list[_Expected]
+
+
+def _inspect_images(splits: list[SourceSplit], deep: bool, scheduler: Scheduler, progress: Progress | None) -> None:
+    chunks = []
     for split in splits:
         bad = {problem.image_id for problem in split.problems}
         good = [i for i, scene in enumerate(split.scenes) if scene.image_id not in bad]
-        for chunk in _chunks(good, 512):
-            expected = [_Expected(split.paths[i], split.scenes[i].width, split.scenes[i].height) for i in chunk]
-            work.append((split, chunk, expected))
-    total, done = sum(len(chunk) for _, chunk, _ in work), 0
-    mapper = map if executor is None else executor.map
-    outcomes: Iterable[list[str]] = mapper(_inspect_chunk, [expected for *_, expected in work], [deep] * len(work))
-    for (split, chunk, _), faults in zip(work, outcomes, strict=True):
-        for index, fault in zip(chunk, faults, strict=True):
-            if fault:
-                scene = split.scenes[index]
-                sentence = f"{split.paths[index]} (image {scene.image_id} of {SOURCE_NAMES[split.name]}.json) {fault}."
-                split.problems.append(Problem(scene.image_id, sentence))
-        done += len(chunk)
+        for start in range(0, len(good), 512):
+            positions = good[start : start + 512]
+            expected = [_Expected(split.paths[i], split.scenes[i].width, split.scenes[i].height) for i in positions]
+            chunks.append(_Chunk(split.name, positions, expected))
+    total, done = sum(len(chunk.positions) for chunk in chunks), 0
+    faults: dict[str, dict[int, str]] = {split.name: {} for split in splits}
+    for name, count, found in scheduler(partial(_inspect_chunk, deep=deep), chunks):
+        faults[name].update(found)
+        done += count
         if progress:
             progress(done, total)
+    for split in splits:
+        for position, fault in sorted(faults[split.name].items()):
+            scene = split.scenes[position]
+            sentence = f"{split.paths[position]} (image {scene.image_id} of {SOURCE_NAMES[split.name]}.json) {fault}."
+            split.problems.append(Problem(scene.image_id, sentence))
 
 
-def _chunks(items: list[int], length: int) -> Iterator[list[int]]:
-    for start in range(0, len(items), length):
-        yield items[start : start + length]
-
-
-def _inspect_chunk(expected: list[_Expected], deep: bool) -> list[str]:
-    return [_inspect(image, deep) for image in expected]
+def _inspect_chunk(chunk: _Chunk, deep: bool) -> tuple[str, int, dict[int, str]]:
+    """Give the split, the number of images, and what is wrong with those where something is."""
+    faults = ((i, _inspect(image, deep)) for i, image in zip(chunk.positions, chunk.expected, strict=True))
+    return chunk.split, len(chunk.positions), {i: fault for i, fault in faults if fault}
 
 
 def _inspect(expected: _Expected, deep: bool) -> str:

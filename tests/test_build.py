@@ -129,11 +129,12 @@ def test_row_groups_are_cut_at_both_limits(tmp_path: Path) -> None:
 
     from sarchat2m.dialogues.record import Record
     from sarchat2m.scene import Scene
+    from sarchat2m.schema import shard_schema
     from sarchat2m.shards import ShardWriter
 
     def groups(images: list[tuple[int, int]]) -> list[int]:
         sink = io.BytesIO()
-        writer = ShardWriter(sink, "counting", ("ship",))
+        writer = ShardWriter(sink, "counting", shard_schema("counting", ("ship",)))
         for i, (length, records) in enumerate(images):
             scene = Scene("train", i, f"{i}.png", 800, 800, ())
             writer.add(
@@ -359,18 +360,20 @@ def test_a_file_in_the_way_and_bad_options(source: Path, tmp_path: Path) -> None
 
 def test_a_source_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:
     from sarchat2m.build import ImageRange, write_range
+    from sarchat2m.schema import shard_schema
     from sarchat2m.storage import Folder
 
     split = read_source(write_source(tmp_path / "s", [[(0, [1, 1, 9, 9])]])).splits["train"]
     shards_of = {name: f"data/{name}/train-00000-of-00001.parquet" for name in ("classification", "counting", "images")}
     part = ImageRange(0, "train", split.scenes, split.paths, split.sizes, shards_of)
     options = Options(subsets=("classification", "counting"))
+    schemas = {name: shard_schema(name, ("ship",)) for name in shards_of}
     Path(split.paths[0]).write_bytes(b"shorter")
     with pytest.raises(SARChatError, match="has changed since the build began"):
-        write_range(part, Folder(tmp_path / "out"), ("ship",), options)
+        write_range(part, Folder(tmp_path / "out"), ("ship",), options, schemas)
     Path(split.paths[0]).unlink()
     with pytest.raises(SARChatError, match="can no longer be read"):
-        write_range(part, Folder(tmp_path / "out"), ("ship",), options)
+        write_range(part, Folder(tmp_path / "out"), ("ship",), options, schemas)
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
