@@ -327,7 +327,8 @@ def pull(
     with in_one_sentence(repository):
         tell(f"Looking at {repository.url}")
         commit = repository.commit_of(revision or "main")
-        manifest = parse_manifest(repository.read(MANIFEST, commit) or b"")
+        whole = repository.read(MANIFEST, commit) or b""
+        manifest = parse_manifest(whole)
         card = repository.read(CARD, commit)
         if manifest is None or card is None:
             raise SARChatError(f"{repo_id} holds no build of sarchat2m at {revision or 'main'}: check the name.")
@@ -340,12 +341,16 @@ def pull(
             there = sorted({" ".join(part_of(path)) for path in sizes})
             raise SARChatError(f"{repo_id} has none of these parts: choose from {', '.join(there)}.")
         paths = chosen_paths | _parts_in(out, manifest)
-        is_all = paths == set(sizes)
-        part = manifest if is_all else limit_manifest(manifest, paths, repo_id, commit)
+        if paths == set(sizes):
+            part, part_content, part_card = manifest, whole, card
+        else:
+            part = limit_manifest(manifest, paths, repo_id, commit)
+            part_content = (json.dumps(part, indent=1, ensure_ascii=False) + "\n").encode()
+            part_card = limit_card(card, paths, sizes)
 
-        # The manifest comes first: it tells the next run what an interrupted one was about.
+        # The manifest comes first: it tells the next run what an interrupted one was about. The card comes last.
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / MANIFEST, (json.dumps(part, indent=2, ensure_ascii=False) + "\n").encode())
+        write_whole(out / MANIFEST, part_content)
         missing = damaged(out, part)
         size = sum(sizes[path] for path in missing)
         if missing:
@@ -356,7 +361,7 @@ def pull(
                 (out / path).unlink(missing_ok=True)
             if wrong:
                 raise SARChatError(f"{wrong[0]} did not arrive as the manifest of {repo_id} describes it: pull again.")
-        write_whole(out / CARD, card if is_all else limit_card(card, paths, sizes))
+        write_whole(out / CARD, part_card)
         shutil.rmtree(out / ".cache", ignore_errors=True)  # what an interrupted download would go on from
     return Pulled(out, tuple(sorted(paths)), tuple(missing), size, commit)
 

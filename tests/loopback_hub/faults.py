@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -61,8 +62,8 @@ class FaultyHub:
         """Forget the faults, the log and the counts."""
         self.faults.clear()
         self.requests: list[tuple[str, str]] = []
-        self.bytes_received: dict[str, int] = {}
-        self.bytes_sent: dict[str, int] = {}
+        self.bytes_received: Counter[tuple[str, str]] = Counter()  # by method and path, and so are the next
+        self.bytes_sent: Counter[tuple[str, str]] = Counter()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -70,7 +71,6 @@ class FaultyHub:
         method, path = scope["method"], scope["raw_path"].decode()
         self.requests.append((method, path))
         length = int(dict(scope["headers"]).get(b"content-length", 0))
-        self.bytes_received.setdefault(method, 0)
         fault = next((f for f in self.faults if f.applies(method, path, length)), None)
         dropping = fault is not None and fault.drop
 
@@ -80,7 +80,7 @@ class FaultyHub:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            self.bytes_received[method] += len(message.get("body", b""))
+            self.bytes_received[method, path] += len(message.get("body", b""))
             if dropping and length and 2 * read >= length:
                 raise Dropped
             return message
@@ -94,7 +94,7 @@ class FaultyHub:
             if cut:
                 message = {**message, "body": body[: answer // 2 - written], "more_body": True}
             written += len(message.get("body", b""))
-            self.bytes_sent[method] = self.bytes_sent.get(method, 0) + len(message.get("body", b""))
+            self.bytes_sent[method, path] += len(message.get("body", b""))
             await send(message)
             if cut:
                 raise Dropped

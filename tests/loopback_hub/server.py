@@ -55,12 +55,12 @@ class LoopbackHub:
     @property
     def uploaded(self) -> int:
         """The bytes of all uploaded objects since the last reset, whether they arrived whole or not."""
-        return self.traffic.bytes_received.get("PUT", 0)
+        return sum(size for (method, _), size in self.traffic.bytes_received.items() if method == "PUT")
 
     @property
     def downloaded(self) -> int:
-        """The bytes of all answers to GET since the last reset."""
-        return self.traffic.bytes_sent.get("GET", 0)
+        """The bytes of all files that were sent since the last reset, whole or in part."""
+        return sum(size for (_, path), size in self.traffic.bytes_sent.items() if "/resolve/" in path)
 
     def dataset(self, name: str) -> Repository:
         """Give a dataset repository as it is on disk."""
