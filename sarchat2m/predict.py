@@ -4,8 +4,8 @@ The file is JSON lines. The first line is the header, which says what was asked 
 record, with an answer or with what went wrong:
 
     {"header": {"format": 1, "model": "...", "dataset": "...", "config": "...", "split": "test", "records": 9, ...}}
-    {"id": "...", "subset": "counting", "prediction": "There are ...", "reference": "...", "image_size": [512, 512]}
-    {"id": "...", "subset": "counting", "error": "timeout", "message": "...", "reference": "...", "image_size": [...]}
+    {"id", "subset", "question", "prediction", "reference", "image_size": [width, height]}
+    {"id", "subset", "question", "error": "timeout", "message", "reference", "image_size"}
 
 This process reads the dataset and writes the file; one process or several (`sarchat2m.chat_worker`) hold the
 connections. A worker is handed an image with all its questions, so that an image is encoded and sent over once, and a
@@ -126,7 +126,7 @@ def predict(
 
     `dataset` is a built folder, a repository of the Hub, or "sarchat2m" for the bundled sample. Where `out` exists the
     run goes on: what has an answer is not asked again, and what has an error is, unless `keep_errors`. The key is taken
-    from the environment's OPENAI_API_KEY. Progress goes to the error stream, unless `quiet`; None is quiet off a terminal.
+    from the environment's OPENAI_API_KEY. Progress goes to the error stream unless `quiet`; None is quiet off a terminal.
 
     Raises `SARChatError`, before anything is written, if the dataset cannot be read, if nothing answers at the
     endpoint, if it refuses the key, or if `out` holds the answers to other questions.
@@ -136,7 +136,7 @@ def predict(
     _check_options(questions, client)
     source = Dataset(dataset, questions.config, questions.split)
     table = _selected(source.texts(), questions)
-    header = _header(dataset, questions, client, table)
+    header = _header(source, questions, client, table)
 
     earlier = _earlier_answers(out, header, keep_errors)
     waiting = table.filter(pc.invert(pc.is_in(table["id"], pa.array(earlier.done, pa.string())))).combine_chunks()
@@ -381,7 +381,7 @@ class _Team:
 # What is kept
 
 
-def _header(dataset: str, questions: Questions, client: Client, table: pa.Table) -> dict[str, Any]:
+def _header(source: Dataset, questions: Questions, client: Client, table: pa.Table) -> dict[str, Any]:
     digest = hashlib.sha256()
     for identity, question in zip(table["id"].to_pylist(), table["question"].to_pylist(), strict=True):
         digest.update(f"{identity}\0{question}\n".encode())
@@ -389,7 +389,8 @@ def _header(dataset: str, questions: Questions, client: Client, table: pa.Table)
     return {
         "format": FORMAT,
         "sarchat2m": __version__,
-        "dataset": dataset,
+        "dataset": source.name,
+        "categories": source.categories,
         **asdict(questions),
         "records": table.num_rows,
         "subsets": {subset: counts[subset] for subset in SUBSETS if subset in counts},
@@ -398,7 +399,7 @@ def _header(dataset: str, questions: Questions, client: Client, table: pa.Table)
     }
 
 
-_MAY_DIFFER = ("sarchat2m", "dataset", "client", "records", "subsets", "questions")
+_MAY_DIFFER = ("sarchat2m", "dataset", "categories", "client", "records", "subsets", "questions")
 """Parts of the header that two runs may differ in, or, the last three, whose difference another one explains."""
 
 
@@ -472,6 +473,7 @@ def _line(table: pa.Table, row: int, answer: dict[str, Any]) -> bytes:
     record = {
         "id": value("id"),
         "subset": value("subset"),
+        "question": value("question"),
         **answer,
         "reference": value("answer"),
         "image_size": [value("width"), value("height")],

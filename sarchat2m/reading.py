@@ -7,6 +7,7 @@ then read row group by row group, each of them once. Memory holds the texts of o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,16 @@ class Dataset:
             raise SARChatError(f'The config "{config}" of {name} has no split "{split}".')
         # A dataset without the `images` config has its images beside the records all the same.
         self._image_files = data_files(name, "images", split) or self._record_files
+
+    @property
+    def categories(self) -> tuple[str, ...] | None:
+        """The names of the categories in canonical order, as the files state them; None if they do not."""
+        metadata = pq.read_schema(self._record_files[0]).metadata or {}
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        match features.get("objects"):
+            case [{"category": {"names": names}}] | {"feature": {"category": {"names": names}}}:
+                return tuple(names)
+        return None
 
     def texts(self) -> pa.Table:
         """Give `TEXT_COLUMNS` of all records; those of one image stand together, images in the order of storage.
