@@ -23,21 +23,7 @@ from typing import Any
 
 import openai
 
-__all__ = ["ERROR_KINDS"]
-
-ERROR_KINDS = {
-    "connection": "the endpoint could not be reached",
-    "timeout": "no answer in time",
-    "key": "the endpoint refused the key (401 or 403)",
-    "model": "the endpoint does not know the model or the address (404)",
-    "refused": "the endpoint refused the image or the question (another 4xx)",
-    "rate_limit": "too many requests, after all retries (429)",
-    "server": "the endpoint failed (5xx)",
-    "too_long": "the answer was cut off at the limit of tokens",
-    "malformed": "the reply held no answer",
-    "image": "the stored image could not be read",
-}
-"""What can go wrong with one record, and what it means."""
+__all__: list[str] = []
 
 _LONGEST_MESSAGE = 500
 

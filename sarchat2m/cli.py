@@ -207,5 +207,290 @@ def synthesize(
         write_tree(out, images or (None if like else 60), seed, like=like, workers=workers, progress=progress)
 
 
+@app.command()
+def stats(
+    dataset: Annotated[Path, typer.Argument(help="A built folder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write; by default the dataset's own folder figures, which its card shows."),
+    ] = None,
+    quiet: Quiet = None,
+) -> None:
+    """Write the paper's tables and figures for a built dataset, beside the published numbers."""
+    from sarchat2m.card import write_card
+    from sarchat2m.figures import write_statistics
+
+    folder = out or dataset / "figures"
+    with progress_bar("Drawing figures", quiet) as progress:
+        captions = write_statistics(dataset, folder, progress)
+    if folder.resolve() == (dataset / "figures").resolve():
+        write_card(dataset)
+    if not _is_quiet(quiet):
+        table = plain_table(str(folder), "figure", "what it shows")
+        for name, caption in captions.items():
+            table.add_row(f"{name}.png", caption)
+        Console().print(table)
+
+
+@app.command()
+def show(
+    dataset: Annotated[str, typer.Argument(help="A built folder, a repository of the Hub, or sarchat2m, the sample.")],
+    record: Annotated[str, typer.Argument(help="Its id, such as counting/test/1/ship; images/test/1 for an image.")],
+    out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("record.png"),
+) -> None:
+    """Draw a record: the image with the boxes, the question and the answer."""
+    from sarchat2m.pictures import show_record
+
+    show_record(dataset, record, out)
+    print(out)
+
+
+@app.command()
+def predict(
+    dataset: Annotated[
+        str, typer.Argument(help='A built folder, a repository of the Hub, or "sarchat2m": the sample.')
+    ],
+    model: Annotated[str, typer.Option(help="The model's name, as the endpoint knows it.")],
+    base_url: Annotated[str, typer.Option(help="Of any OpenAI-compatible endpoint, such as http://localhost:8000/v1.")],
+    out: Annotated[Path, typer.Option(help="JSON lines; where the file exists, the run goes on.")],
+    config: Annotated[str, typer.Option(help="Which questions, such as referring.")] = "all",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    limit: Annotated[int | None, typer.Option(help="Only the first so many records.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Only so many records, of every subset its share.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    system: Annotated[str | None, typer.Option(help="A system message.")] = None,
+    prompt_suffix: Annotated[
+        str | None, typer.Option(help="Follows every question, such as how to write boxes.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(help="Of generation.")] = 0.0,
+    max_tokens: Annotated[int, typer.Option(help="The longest answer; a longer one is cut off.")] = 2048,
+    top_p: Annotated[float | None, typer.Option(help="Of generation.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Any other field of the request, NAME=JSON, such as seed=1; repeatable.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests under way at once.")] = 32,
+    timeout: Annotated[float, typer.Option(help="Seconds without a sign of life after which a request fails.")] = 120.0,
+    retries: Annotated[int, typer.Option(help="Of a failed request, with growing pauses.")] = 4,
+    processes: Annotated[int | None, typer.Option(help="That hold the connections; by default by concurrency.")] = None,
+    keep_errors: Annotated[bool, typer.Option("--keep-errors", help="Do not ask again what went wrong.")] = False,
+    quiet: Quiet = None,
+) -> None:
+    """Ask a model every question, with its image, through an endpoint. The key comes from OPENAI_API_KEY."""
+    from sarchat2m.predict import ERROR_KINDS, Client, Questions
+    from sarchat2m.predict import predict as ask
+
+    generation: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
+    generation |= {"top_p": top_p} if top_p is not None else {}
+    generation |= dict(_json_option(text) for text in option or ())
+    outcome = ask(
+        dataset,
+        Questions(
+            model=model,
+            config=config,
+            split=split,
+            sample=sample,
+            seed=seed,
+            limit=limit,
+            system=system,
+            prompt_suffix=prompt_suffix,
+            generation={name: value for name, value in generation.items() if value is not None},
+        ),
+        Client(base_url, concurrency=concurrency, timeout=timeout, retries=retries, processes=processes),
+        out,
+        keep_errors=keep_errors,
+        quiet=quiet,
+    )
+    for note in outcome.notes:
+        print(note, file=sys.stderr)
+    asked = sum(outcome.asked.values())
+    before = f", {outcome.answered_before:,} were there" if outcome.answered_before else ""
+    print(f"{out}: {outcome.asked['answered']:,} of {asked:,} answered{before}, of {outcome.records:,} records.")
+    for kind, count in outcome.asked.most_common():
+        if kind != "answered":
+            print(f"  {count:,} {kind}: {ERROR_KINDS[kind]}")
+    if outcome.stopped:
+        raise KeyboardInterrupt
+
+
+def _json_option(text: str) -> tuple[str, Any]:
+    """Read NAME=JSON; what is no JSON is a text. NAME=null leaves a default out."""
+    import json
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SARChatError(f"--option {text} has no value: write NAME=JSON, such as seed=1.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+Predictions = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[NAME=]PATH...",
+        help="Prediction files of ours, of ms-swift or of lmms-eval, or a folder of them as one run.",
+    ),
+]
+DatasetOfPredictions = Annotated[
+    str | None, typer.Option("--dataset", help="What they are of, where the files do not say what is right.")
+]
+References = Annotated[
+    list[Path] | None, typer.Option(help="Files of messages that say what is right, such as the authors' nine.")
+]
+BoxFormat = Annotated[str, typer.Option(help="How the model writes boxes; auto finds out, once for the whole run.")]
+
+
+def _read_runs(paths: list[str], references: list[Path] | None, dataset: str | None, split: str) -> list[Any]:
+    from sarchat2m.predictions import read_run
+
+    runs = []
+    for text in paths:
+        name, equals, path = text.partition("=")
+        if not equals or Path(text).exists():
+            name, path = "", text
+        runs.append(read_run(Path(path), name or None, references=references or (), dataset=dataset, split=split))
+    names = [run.name for run in runs]
+    for run, path in zip(runs, paths, strict=True):
+        if names.count(run.name) > 1:
+            run.name = Path(path).stem
+    return runs
+
+
+@app.command()
+def score(
+    paths: Predictions,
+    dataset: DatasetOfPredictions = None,
+    split: Annotated[str, typer.Option(help="Of the dataset.")] = "test",
+    references: References = None,
+    box_format: BoxFormat = "auto",
+    confidence: Annotated[float, typer.Option(help="Of the intervals; 0 for none.")] = 0.95,
+    published: Annotated[int, typer.Option(min=0, max=16, help="Models of Table 3 to show, the nearest ones.")] = 2,
+    json_out: Annotated[Path | None, typer.Option("--json", help="Write everything that was computed.")] = None,
+    markdown_out: Annotated[
+        Path | None, typer.Option("--markdown", help="Write Table 3 with these rows in it.")
+    ] = None,
+) -> None:
+    """Score prediction files, beside the paper's Table 3. Two of them are compared too, record by record."""
+    import json
+
+    from sarchat2m import scoring
+
+    runs = _read_runs(paths, references, dataset, split)
+    scores = [scoring.score(run, box_format=box_format, confidence=confidence or None) for run in runs]
+    comparison = scoring.compare(*runs, box_format=box_format) if len(runs) == 2 else None
+    Console().print(scoring.score_table(scores, published))
+    if comparison:
+        Console().print(scoring.comparison_table(comparison))
+    for each in scores:
+        for note in (*each.run.notes, *each.figures["warnings"]):
+            print(note)
+    for each in scores:
+        print(f"{each.run.name}: {each.figures['signature']}")
+    if json_out:
+        json_out.write_text(json.dumps(scoring.as_json(scores, comparison), indent=2, ensure_ascii=False) + "\n")
+    if markdown_out:
+        markdown_out.write_text(scoring.as_markdown(scores, comparison))
+
+
+Private = Annotated[bool, typer.Option("--private", help="Create the repository private.")]
+Revision = Annotated[str | None, typer.Option(help="A branch instead of main; a new one starts from main.")]
+PullRequest = Annotated[bool, typer.Option("--pull-request", help="Open a pull request, or go on with it.")]
+Tag = Annotated[str, typer.Option(help="The tag for the commit: by default the version, on main; '' for none.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Push even where something else stands.")]
+
+
+@app.command()
+def push(
+    dataset: Annotated[Path, typer.Argument(help="A built folder.")],
+    repo_id: Annotated[str, typer.Argument(help="The dataset on the Hub, as owner/name.")],
+    private: Private = False,
+    revision: Revision = None,
+    pull_request: PullRequest = False,
+    tag: Tag = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = None,
+) -> None:
+    """Publish a built folder as a dataset on the Hub; again, to go on after an interruption."""
+    from sarchat2m import hub
+
+    with _told_steps(quiet) as tell:
+        pushed = hub.push(
+            dataset,
+            repo_id,
+            private=private,
+            revision=revision,
+            create_pr=pull_request,
+            tag=tag or None,
+            overwrite=overwrite,
+            tell=tell,
+        )
+    _show_pushed(pushed, quiet)
+
+
+@app.command(name="push-metric")
+def push_metric(
+    space_id: Annotated[str, typer.Argument(help="The Space on the Hub, as owner/sarchat_bench.")],
+    private: Private = False,
+    revision: Revision = None,
+    pull_request: PullRequest = False,
+    tag: Tag = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = None,
+) -> None:
+    """Publish the metric as a Space, where evaluate.load finds it and its page runs."""
+    from sarchat2m import hub
+
+    with _told_steps(quiet) as tell:
+        pushed = hub.push_metric(
+            space_id,
+            private=private,
+            revision=revision,
+            create_pr=pull_request,
+            tag=tag or None,
+            overwrite=overwrite,
+            tell=tell,
+        )
+    _show_pushed(pushed, quiet)
+
+
+@app.command()
+def pull(
+    repo_id: Annotated[str, typer.Argument(help="The dataset on the Hub, as owner/name.")],
+    out: Annotated[Path, typer.Argument(help="A new folder, or one with parts of the same build.")],
+    config: Annotated[list[str] | None, typer.Option(help="Only this config; repeat for more.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Only this split; repeat for more.")] = None,
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit instead of main.")] = None,
+    quiet: Quiet = None,
+) -> None:
+    """Fetch a dataset or parts of it; again, to go on after an interruption or to add parts."""
+    from sarchat2m import hub
+
+    with _told_steps(quiet) as tell:
+        pulled = hub.pull(repo_id, out, configs=config, splits=split, revision=revision, tell=tell)
+    if not _is_quiet(quiet):
+        print(f"{len(pulled.files)} files, {len(pulled.fetched)} of them fetched now, in {pulled.folder}")
+
+
+@contextmanager
+def _told_steps(quiet: bool | None) -> Iterator[Callable[[str], None]]:
+    """Say on the error stream what is being done, with huggingface_hub's own bars below, or nothing of both."""
+    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+
+    if quiet if quiet is not None else not Console(stderr=True).is_terminal:
+        disable_progress_bars()
+        yield lambda sentence: None
+        enable_progress_bars()
+    else:
+        yield Console(stderr=True, soft_wrap=True, highlight=False).print
+
+
+def _show_pushed(pushed: Pushed, quiet: bool | None) -> None:
+    if not _is_quiet(quiet):
+        done = f"{len(pushed.sent)} files sent, {len(pushed.deleted)} deleted" if pushed.sent else "nothing to send"
+        print(f"{pushed.url} at {pushed.commit[:7]} ({pushed.revision}): {done}")
+    print(pushed.load_line)
+
+
 if __name__ == "__main__":
     main()

@@ -44,9 +44,23 @@ from sarchat2m.reading import Dataset
 from sarchat2m.terminal import progress_bar
 from sarchat2m.vocabulary import SUBSETS
 
-__all__ = ["Client", "Outcome", "Questions", "predict"]
+__all__ = ["ERROR_KINDS", "Client", "Outcome", "Questions", "predict"]
 
 FORMAT = 1
+
+ERROR_KINDS = {
+    "connection": "the endpoint could not be reached",
+    "timeout": "no answer in time",
+    "key": "the endpoint refused the key (401 or 403)",
+    "model": "the endpoint does not know the model or the address (404)",
+    "refused": "the endpoint refused the image or the question (another 4xx)",
+    "rate_limit": "too many requests, after all retries (429)",
+    "server": "the endpoint failed (5xx)",
+    "too_long": "the answer was cut off at the limit of tokens",
+    "malformed": "the reply held no answer",
+    "image": "the stored image could not be read",
+}
+"""What can go wrong with one record, and what it means."""
 
 _CONNECTIONS_PER_PROCESS = 32
 

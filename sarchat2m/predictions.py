@@ -40,7 +40,7 @@ class Answer:
     image_size: tuple[int, int] | None = None
     """Width and height in pixels."""
     error: str | None = None
-    """Why there is no answer, or only a part of one: a key of `chat_worker.ERROR_KINDS`."""
+    """Why there is no answer, or only a part of one: a key of `predict.ERROR_KINDS`."""
 
 
 @dataclass
