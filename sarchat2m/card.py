@@ -55,7 +55,10 @@ def write_card(dataset: str | os.PathLike[str], figures: str | None = "figures")
         raise SARChatError(f"{folder.url} is no built dataset (it has no manifest.json); build one: sarchat2m build.")
     manifest: Manifest = json.loads(content)
     text = _template().substitute(_fields(folder, manifest, figures))
+    is_building = bool(folder.names(Folder.WORKSHOP))
     folder.write("README.md", f"---\n{card_data(manifest).to_yaml()}\n---\n\n{text}".encode())
+    if not is_building:
+        folder.remove(Folder.WORKSHOP)
 
 
 # The metadata ---------------------------------------------------------------------------------------------------------
@@ -92,8 +95,8 @@ Parts = dict[str, dict[str, list[dict[str, Any]]]]
 
 def _parts(manifest: Manifest) -> Parts:
     def files(config: str, split: str) -> list[dict[str, Any]]:
-        places = [f"data/{folder}/{split}-" for folder in CONFIGS[config]]
-        return [file for place in places for file in manifest["files"] if file["path"].startswith(place)]
+        places = [f"/{folder}/{split}-" for folder in CONFIGS[config]]
+        return [file for place in places for file in manifest["files"] if place in file["path"]]
 
     parts = {c: {s: found for s in SPLITS if (found := files(c, s))} for c in CONFIGS}
     return {config: splits for config, splits in parts.items() if splits}
@@ -146,7 +149,7 @@ def _template() -> Template:
     return Template(next(place for place in places if place.exists()).read_text(encoding="utf-8"))
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], numbers_from: int = 1) -> str:
+def _table(header: Sequence[str], rows: Iterable[Iterable[Any]], numbers_from: int = 1) -> str:
     """Write a table in Markdown; columns from `numbers_from` on hold numbers."""
 
     def line(cells: Iterable[Any]) -> str:
@@ -280,14 +283,29 @@ def _picture(statistics: dict[str, Any], figures: str | None, name: str) -> str:
 def _statistics_section(folder: Folder, statistics: dict[str, Any], figures: str | None) -> str:
     blocks = []
     for name, title in statistics["tables"].items():
-        rows = list(csv.reader((folder.read(f"{figures}/{name}.csv") or b"").decode().splitlines()))
-        numbers_from = next((i for i, cell in enumerate(rows[1]) if _is_number(cell)), len(rows[0]))
-        blocks.append(f"{title}\n\n{_table(rows[0], rows[1:], numbers_from)}\n")
+        header, *rows = csv.reader((folder.read(f"{figures}/{name}.csv") or b"").decode().splitlines())
+        if "quantity" in header:
+            header, rows = _side_by_side(header, rows)
+        names = sum(column in ("split", "category", "task") for column in header)
+        blocks.append(f"{title}\n\n{_table(header, [map(_with_commas, row) for row in rows], names)}\n")
     for name, caption in statistics["figures"].items():
         if name != "overview" and not name.startswith("record_"):
             blocks.append(f"{_picture(statistics, figures, name)}{caption} [Numbers]({figures}/{name}.csv)\n")
     return "## Statistics\n\n" + "\n".join(blocks) + "\n" if blocks else ""
 
 
-def _is_number(cell: str) -> bool:
-    return cell.replace(",", "").lstrip("+-").replace(".", "", 1).isdigit()
+def _side_by_side(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Give every quantity a column of its own, with the paper's number and the difference in brackets."""
+    names = header.index("quantity")
+    quantities = list(dict.fromkeys(row[names] for row in rows))
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        here, published, difference = map(_with_commas, row[names + 1 :])
+        beside = f" ({published}, {difference})" if published else ""
+        cells.setdefault(tuple(row[:names]), {})[row[names]] = here + beside
+    wide = [[*key, *(by_quantity.get(quantity, "") for quantity in quantities)] for key, by_quantity in cells.items()]
+    return [*header[:names], *quantities], wide
+
+
+def _with_commas(cell: str) -> str:
+    return f"{int(cell):,}" if cell.lstrip("-").isdigit() else cell

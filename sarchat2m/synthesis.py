@@ -290,7 +290,16 @@ def _ground(plan: Plan, rng: np.random.Generator) -> Pixels:
     # Land where the relief is above 0: tilted so that a coast crosses the scene, cut by a river under a bridge, lowered
     # around ships, raised around what stands on land.
     centre = (width * rng.uniform(0.35, 0.65), height * rng.uniform(0.35, 0.65))
-    seaward = rng.uniform(0, 2 * math.pi)
+    ships = [
+        (box[0] + box[2] / 2 - centre[0], box[1] + box[3] / 2 - centre[1])
+        for name, box in plan.targets
+        if name == "ship"
+    ]
+    # Of some directions the one in which the ships lie most to sea.
+    seaward = max(
+        rng.uniform(0, 2 * math.pi, 6),
+        key=lambda angle: min((dx * math.sin(angle) + dy * math.cos(angle) for dx, dy in ships), default=0),
+    )
     for category, box in plan.targets:
         if category == "harbor":  # the coast runs along its quay
             x, y, box_width, box_height = box
@@ -307,7 +316,7 @@ def _ground(plan: Plan, rng: np.random.Generator) -> Pixels:
     elif categories <= {"bridge", "tank", "car", "aircraft"}:
         relief += 1.6
     else:
-        relief += slope
+        relief += slope + np.float32(1.6 if "tank" in categories and "harbor" not in categories else 0)
     for category, box in plan.targets:
         x, y, box_width, box_height = box
         if category == "bridge":
@@ -315,13 +324,16 @@ def _ground(plan: Plan, rng: np.random.Generator) -> Pixels:
             river = np.abs(_across(width, height, (x + box_width / 2, y + box_height / 2), along + math.pi / 2))
             bank = 0.36 * math.hypot(box_width, box_height)
             np.minimum(relief, (river - np.float32(bank)) / np.float32(0.2 * side) + 0.12 * relief, out=relief)
-    for category, box in plan.targets:
-        margin = 0.02 * side
-        window = _grown(box, 0.9 * max(box[2], box[3]) + 3 * margin, width, height)
-        if category == "ship":
-            relief[window] -= 4 * _hill(box, margin, window)
-        elif category not in _AFLOAT:
-            relief[window] += 4 * _hill(box, margin, window)
+    margin = 0.02 * side
+    # Ships last, since a ship on land would look stranger than a tank by the water.
+    for category, box in sorted(plan.targets, key=lambda target: target[0] == "ship"):
+        if category == "ship" or category not in _AFLOAT:
+            window = _grown(box, 0.9 * max(box[2], box[3]) + 3 * margin, width, height)
+            shore = 5 * (_hill(box, margin, window) - np.float32(0.45))
+            if category == "ship":
+                np.minimum(relief[window], 0.4 * relief[window] - shore, out=relief[window])
+            else:
+                np.maximum(relief[window], 0.4 * relief[window] + shore, out=relief[window])
 
     is_urban = bool(rng.random() < 0.5) or "car" in categories
     land = _cut(sheets.town if is_urban else sheets.land, width, height, rng)
