@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +18,9 @@ from rich.text import Text
 from sarchat2m import __version__
 from sarchat2m.errors import SARChatError
 from sarchat2m.terminal import plain_table, progress_bar
+
+if TYPE_CHECKING:
+    from sarchat2m.hub import Pushed
 
 app = typer.Typer(
     help="Build, publish and score SARChat-2M, the dialogues over SAR images.",
@@ -414,17 +418,16 @@ def push(
     """Publish a built folder as a dataset on the Hub; again, to go on after an interruption."""
     from sarchat2m import hub
 
-    with _told_steps(quiet) as tell:
-        pushed = hub.push(
-            dataset,
-            repo_id,
-            private=private,
-            revision=revision,
-            create_pr=pull_request,
-            tag=tag or None,
-            overwrite=overwrite,
-            tell=tell,
-        )
+    pushed = hub.push(
+        dataset,
+        repo_id,
+        private=private,
+        revision=revision,
+        create_pr=pull_request,
+        tag=tag or None,
+        overwrite=overwrite,
+        tell=_told_steps(quiet),
+    )
     _show_pushed(pushed, quiet)
 
 
@@ -441,16 +444,15 @@ def push_metric(
     """Publish the metric as a Space, where evaluate.load finds it and its page runs."""
     from sarchat2m import hub
 
-    with _told_steps(quiet) as tell:
-        pushed = hub.push_metric(
-            space_id,
-            private=private,
-            revision=revision,
-            create_pr=pull_request,
-            tag=tag or None,
-            overwrite=overwrite,
-            tell=tell,
-        )
+    pushed = hub.push_metric(
+        space_id,
+        private=private,
+        revision=revision,
+        create_pr=pull_request,
+        tag=tag or None,
+        overwrite=overwrite,
+        tell=_told_steps(quiet),
+    )
     _show_pushed(pushed, quiet)
 
 
@@ -466,29 +468,27 @@ def pull(
     """Fetch a dataset or parts of it; again, to go on after an interruption or to add parts."""
     from sarchat2m import hub
 
-    with _told_steps(quiet) as tell:
-        pulled = hub.pull(repo_id, out, configs=config, splits=split, revision=revision, tell=tell)
+    tell = _told_steps(quiet)
+    pulled = hub.pull(repo_id, out, configs=config, splits=split, revision=revision, tell=tell)
     if not _is_quiet(quiet):
         print(f"{len(pulled.files)} files, {len(pulled.fetched)} of them fetched now, in {pulled.folder}")
 
 
-@contextmanager
-def _told_steps(quiet: bool | None) -> Iterator[Callable[[str], None]]:
-    """Say on the error stream what is being done, with huggingface_hub's own bars below, or nothing of both."""
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+def _told_steps(quiet: bool | None) -> Callable[[str], None]:
+    """Give what says on the error stream what is being done; quietly, huggingface_hub's own bars are off as well."""
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
-    if quiet if quiet is not None else not Console(stderr=True).is_terminal:
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    if quiet if quiet is not None else not console.is_terminal:
         disable_progress_bars()
-        yield lambda sentence: None
-        enable_progress_bars()
-    else:
-        yield Console(stderr=True, soft_wrap=True, highlight=False).print
+        return lambda sentence: None
+    return console.print
 
 
 def _show_pushed(pushed: Pushed, quiet: bool | None) -> None:
     if not _is_quiet(quiet):
-        done = f"{len(pushed.sent)} files sent, {len(pushed.deleted)} deleted" if pushed.sent else "nothing to send"
-        print(f"{pushed.url} at {pushed.commit[:7]} ({pushed.revision}): {done}")
+        changes = f"{len(pushed.sent)} files sent, {len(pushed.deleted)} deleted"
+        print(f"{pushed.url}, {pushed.revision} at {pushed.commit[:7]}: {changes}")
     print(pushed.load_line)
 
 

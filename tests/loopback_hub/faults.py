@@ -26,7 +26,7 @@ class Fault:
     path: str = ""
     nth: int = 1  # the first matching request that fails
     times: int | None = 1  # how many fail; None: all from then on
-    status: int = 500  # the answer, given before the body is read
+    status: int = 500  # the answer, given instead of doing what was asked
     message: str = ""
     drop: bool = False  # instead of an answer: the connection closes half way through the body, theirs or ours
     seconds: float = 0  # the answer is late
@@ -102,6 +102,8 @@ class FaultyHub:
         try:
             if fault is not None and not fault.drop:
                 await asyncio.sleep(fault.seconds)
+                while (await counted_receive()).get("more_body"):
+                    pass  # answered any earlier, a client that still writes may see a reset instead of the answer
                 await self.refuse(fault, counted_send)
             else:
                 # The routes see the path as it was quoted: refs%2Fpr%2F1 is one segment of it.
