@@ -140,7 +140,7 @@ def predict(
 
     `dataset` is a built folder, a repository of the Hub, or "sarchat2m" for the bundled sample. Where `out` exists the
     run goes on: what has an answer is not asked again, and what has an error is, unless `keep_errors`. The key is taken
-    from the environment's OPENAI_API_KEY. Progress goes to the error stream unless `quiet`; None is quiet off a terminal.
+    from the environment's OPENAI_API_KEY. Progress goes to the error stream, unless `quiet`; None asks for a terminal.
 
     Raises `SARChatError`, before anything is written, if the dataset cannot be read, if nothing answers at the
     endpoint, if it refuses the key, or if `out` holds the answers to other questions.

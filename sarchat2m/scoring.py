@@ -112,7 +112,7 @@ def published_models() -> tuple[PublishedModel, ...]:
         PublishedModel(
             row["model"],
             float(row["parameters"].removesuffix("B")),
-            {column.key: float(row[column.key]) for column in TABLE3},
+            {column.key: float({**row, **row["columns"]}[column.key]) for column in TABLE3},
         )
         for row in rows
     ]
