@@ -53,7 +53,10 @@ class Model(NamedTuple):
 
 def _read_published() -> tuple[tuple[Model, ...], dict[str, int]]:
     table = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
-    models = [Model(f"{row['model']}-{row['parameters']}", row) for row in table["models"]]
+    models = [
+        Model(f"{row['model']}-{row['parameters']}", {"overall": row["overall"], **row["columns"]})
+        for row in table["models"]
+    ]
     return tuple(sorted(models, key=lambda model: -model.scores["overall"])), table["test_records"]
 
 
