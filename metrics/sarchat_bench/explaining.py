@@ -71,7 +71,7 @@ class Explainer:
 
     def grounding(self, reader, text):
         """Tell of a grounding answer: its pairs, its relations and its boxes."""
-        places, boxes = reader.places(text, relations=True)
+        places, boxes = reader.places(text)
         told = self._pairs(places)
         for one, other, value in places.relations:
             what = DISTANCES[value] if value < 2 else DIRECTIONS[value - 2]

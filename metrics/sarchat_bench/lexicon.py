@@ -53,9 +53,27 @@ BULLET_MARK = "\x01"
 """Stands in the text where a list's bullet or number was."""
 
 TOKEN = re.compile(
-    r"[^\W\d_]+(?:'[^\W\d_]+)?(?:\d\w*)?|(?:(?<!\w)-)?\d+(?:[.,]\d+)*(?:[^\W\d_]\w*)?|(?<=\w)-(?=\w)|[.!?;:\n,(){}\x00\x01%|/=]"
+    r"[^\W\d_]+(?:'[^\W\d_]+)*(?:\d\w*)?|(?:(?<!\w)-)?\d+(?:[.,]\d+)*(?:[^\W\d_]\w*)?|(?<=\w)-(?=\w)|[.!?;:\n,(){}\x00\x01%|/=]"
 )
 """Words, numbers and marks of a lower-case text. A hyphen between two words is a token, a dash between spaces is not."""
+
+_PLAIN = re.compile(r"(?:[a-z0-9 :;!?()\n\x00\"*]+|[.,](?![0-9])|(?<=[a-z0-9])-(?=[a-z0-9])|(?<=[a-z])'(?=[a-z]))*\Z")
+"""A text whose tokens are found by setting spaces around its marks: the same ones, in a third of the time."""
+
+
+def tokenize(text):
+    """Split a lower-case text into TOKENs.
+
+    >>> tokenize("3 ships in the top-left; no cars.")
+    ['3', 'ships', 'in', 'the', 'top', '-', 'left', ';', 'no', 'cars', '.']
+    """
+    if not _PLAIN.match(text):
+        return TOKEN.findall(text)
+    for mark in ",.-:;!?()\n\x00":
+        if mark in text:
+            text = text.replace(mark, f" {mark} ")
+    return text.replace("*", " ").replace('"', " ").split()
+
 
 _SYNONYMS = (
     (
@@ -234,7 +252,7 @@ def words_of(name):
     >>> words_of("Small-Vehicle")
     ('small', 'vehicle')
     """
-    return tuple(token for token in TOKEN.findall(name.lower().replace("_", " ")) if token != "-")
+    return tuple(token for token in tokenize(name.lower().replace("_", " ")) if token != "-")
 
 
 class Lexicon:
@@ -260,7 +278,7 @@ class Lexicon:
     def _add(self, phrase, kind, value):
         """Add a word or a phrase; what stands there already stays."""
         words = words_of(phrase) or (phrase,)
-        first = self._entries.setdefault(words[0], [None, None, []])
+        first = self._entries.setdefault(words[0], [None, None, {}])
         if len(words) == 1:
             if first[0] is None:
                 first[:2] = kind, value
@@ -268,9 +286,10 @@ class Lexicon:
         # A phrase may be written with hyphens between any of its words: "top-left-hand", "medium-sized".
         for glue in product(("", "-"), repeat=len(words) - 1):
             rest = [token for pair in zip(glue, words[1:], strict=True) for token in pair if token]
-            if all(rest != known for known, _, _ in first[2]):
-                first[2].append((rest, kind, value))
-        first[2].sort(key=lambda entry: -len(entry[0]))
+            phrases = first[2].setdefault(rest[0], [])
+            if all(rest != known for known, _, _ in phrases):
+                phrases.append((rest, kind, value))
+                phrases.sort(key=lambda entry: -len(entry[0]))
 
     def _add_noun(self, noun, category):
         for form in (noun, *plurals(noun), f"{noun}'s"):
@@ -305,7 +324,7 @@ class Lexicon:
         for word, value in NUMBER_WORDS.items():
             self._add(word, NUMBER, value)
         for value in range(1000):
-            self._entries[str(value)] = [NUMBER, value, []]
+            self._entries[str(value)] = [NUMBER, value, {}]
         self._add("not only", TURN, None)
         self._add("not just", TURN, None)
         for word in _NEGATIONS:
@@ -317,9 +336,9 @@ class Lexicon:
         for word, value in _REFERENCES.items():
             self._add(word, REFERENCE, value)
         for mark in ".!?;\n":
-            self._entries[mark] = [STOP, mark, []]
-        self._entries[":"] = [COLON, None, []]
-        self._entries[BOX_MARK] = [BOX, None, []]
+            self._entries[mark] = [STOP, mark, {}]
+        self._entries[":"] = [COLON, None, {}]
+        self._entries[BOX_MARK] = [BOX, None, {}]
 
     def _add_regions(self):
         for row, words in enumerate(_ROWS):
@@ -340,24 +359,28 @@ class Lexicon:
         """List the events of an answer's tokens as (kind, value, start, end), in order and without overlap."""
         events = []
         resume = 0
+        last = len(tokens) - 1
         for start, entry in enumerate(map(self._entries.get, tokens)):
             if entry is None or start < resume:
                 continue
             kind, value, phrases = entry
             resume = start + 1
-            for rest, phrase_kind, phrase_value in phrases:
-                if tokens[start + 1 : start + 1 + len(rest)] == rest:
-                    if phrase_kind == SIZE and self._begins_category(tokens, start + len(rest)):
-                        continue
-                    kind, value, resume = phrase_kind, phrase_value, start + 1 + len(rest)
-                    break
+            if phrases and start < last:
+                for rest, phrase_kind, phrase_value in phrases.get(tokens[resume], ()):
+                    end = start + 1 + len(rest)
+                    if tokens[start + 1 : end] == rest and not (
+                        phrase_kind == SIZE and self._begins_category(tokens, end - 1)
+                    ):
+                        kind, value, resume = phrase_kind, phrase_value, end
+                        break
             if kind is not None:
                 events.append((kind, value, start, resume))
         return events
 
     def _begins_category(self, tokens, start):
         """Tell whether a category's name of several words begins here, as in "very small vehicle"."""
-        return any(
+        entry = self._entries.get(tokens[start])
+        return entry is not None and any(
             kind == CATEGORY and tokens[start + 1 : start + 1 + len(rest)] == rest
-            for rest, kind, _ in self._entries[tokens[start]][2]
+            for rest, kind, _ in entry[2].get("".join(tokens[start + 1 : start + 2]), ())
         )

@@ -46,8 +46,8 @@ from .lexicon import (
     SHAPE,
     SIZE,
     STOP,
-    TOKEN,
     TURN,
+    tokenize,
 )
 
 MOST_IN_ONE_REGION = 30
@@ -57,10 +57,14 @@ MOST_IN_ONE_REGION = 30
 class Places(NamedTuple):
     """What a description or a grounding answer says."""
 
-    pairs: list  # (category, region, how many)
-    sizes: list  # (category, size, how many)
-    boxed: set  # the categories that boxes were given for
-    relations: list  # (category, category, "distance" or "direction" number): see Reader.relations
+    pairs: list
+    """(category, region, how many)"""
+    sizes: list
+    """(category, size, how many)"""
+    boxed: set
+    """The categories that boxes were given for."""
+    relations: list
+    """(category, category, value): the two in rising order; 0 or 1 for close or far, 2 to 4 for DIRECTIONS."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ def tokens_of(text):
     """Split an answer into words, numbers and marks."""
     if "\n" in text or text[:1] in "-*+•·(0123456789":
         text = _BULLET.sub(f" {BULLET_MARK} ", text)
-    return TOKEN.findall(text)
+    return tokenize(text)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -195,37 +199,62 @@ def _names_a_place(tokens, events, k, start, end, value):
     return False
 
 
+def _place_at(tokens, events, k):
+    """Join the words of a region, whose first is event k.
+
+    Returns the position of the event behind them and one event (REGION, number 0 to 8, start, end, single) for all, in
+    which `single` says that only one word named it; None in its place if the words do not say where something is.
+    """
+    _, value, start, end = events[k]
+    count = len(events)
+    k += 1
+    while k < count and events[k][0] == REGION:
+        _, other, other_start, other_end = events[k]
+        gap = tokens[end:other_start]
+        near = not gap or (
+            len(gap) <= 4 and _BETWEEN_REGION_WORDS.issuperset(gap) and (len(gap) == 1 or "of" in gap)
+        )
+        merged = _merge(value, other)
+        if merged is None:
+            if None in value and gap and (gap == ["-"] or gap[0] == "to"):  # "left-right", "from top to bottom"
+                return k + 1, None
+            break
+        if not near:
+            break
+        value, end = merged, other_end
+        k += 1
+    if not _names_a_place(tokens, events, k, start, end, value):
+        return k, None
+    row, column = value
+    return k, (REGION, 3 * (1 if row is None else row) + (1 if column is None else column), start, end, None in value)
+
+
 def _join_regions(tokens, events):
-    """Join the words of each region into one event whose value is its number, 0 to 8; drop what is no place."""
+    """Put one event in the place of each region's words, as `_place_at` gives it, or none where they say no place."""
     joined = []
     k = 0
     while k < len(events):
-        kind, value, start, end = events[k]
-        k += 1
-        if kind != REGION:
-            joined.append((kind, value, start, end))
-            continue
-        place = True
-        while k < len(events) and events[k][0] == REGION:
-            gap = tokens[end : events[k][2]]
-            if len(gap) > 4 or not _BETWEEN_REGION_WORDS.issuperset(gap) or (len(gap) > 1 and "of" not in gap):
-                if gap[:1] == ["to"] and _merge(value, events[k][1]) is None and None in value:
-                    place, end = False, events[k][3]  # "from left to right"
-                    k += 1
-                break
-            merged = _merge(value, events[k][1])
-            if merged is None:
-                if gap == ["-"]:
-                    place, end = False, events[k][3]  # "left-right"
-                    k += 1
-                break
-            value, end = merged, events[k][3]
+        if events[k][0] == REGION:
+            k, place = _place_at(tokens, events, k)
+            if place is not None:
+                joined.append(place)
+        else:
+            joined.append(events[k])
             k += 1
-        if place and _names_a_place(tokens, events, k, start, end, value):
-            row, column = (1 if part is None else part for part in value)
-            single = None in value
-            joined.append((REGION, 3 * row + column, start, end, single))
     return joined
+
+
+def _first_place(tokens, events):
+    """Give the number of the first region that says where something is, -1 if none does."""
+    k = 0
+    while k < len(events):
+        if events[k][0] == REGION:
+            k, place = _place_at(tokens, events, k)
+            if place is not None:
+                return place[1]
+        else:
+            k += 1
+    return -1
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -240,6 +269,7 @@ _BE = frozenset(("is", "are", "was", "were", "be", "been"))
 _NOT_BE = frozenset(("isn't", "aren't", "wasn't", "weren't"))
 _PRESENT = frozenset("present visible seen found there detected observed identified shown visible recognizable".split())
 _ABSENT = frozenset(("absent", "missing"))
+_MAY_DENY = frozenset((":", "=", "-", *_BE, *_NOT_BE, "can", "cannot", "can't"))
 _NONE = frozenset(("no", "none", "absent", "not", "false", "n", "nil", "null"))
 _CUES = frozenset(("candidate", "candidates", "option", "options", "choice", "choices", "choose"))
 _CUE_GAP = frozenset(
@@ -252,37 +282,33 @@ _DETERMINERS = frozenset("the a an this that its nearest closest nearby large sm
 
 
 def _negated(tokens, events):
-    """Find the positions of the category events that are said not to be there."""
-    negated = set()
+    """Find the categories that are said not to be there: the tokens that they start at."""
+    negated = {start for kind, _, start, end in events if kind == CATEGORY and _denied_behind(tokens, end)}
     armed = None  # the token behind a negation, or behind a category that it reached
     reached = False
-    for k, (kind, value, start, end, *_) in enumerate(events):
-        if kind == CATEGORY:
-            if armed is not None:
-                gap = tokens[armed:start]
-                if reached:
-                    holds = all(token in _LIST_GLUE for token in gap)
-                else:
-                    holds = len(gap) <= 6 and _ENDS_NEGATION.isdisjoint(gap)
-                if holds:
-                    negated.add(k)
-                    armed, reached = end, True
-                else:
-                    armed = None
-            if k not in negated and _denied_behind(tokens, end):
-                negated.add(k)
-        elif kind == NEGATION or (kind == NUMBER and value == 0):
+    for kind, value, start, end in events:
+        if kind == NEGATION or (kind == NUMBER and value == 0):
             if not (tokens[start] == "no" and tokens[end : end + 1] == [","]):
                 armed, reached = end, False
-        elif kind in (STOP, TURN, BREAK) or (kind == NUMBER and not reached) or (kind == NUMBER and value):
+        elif armed is None:
+            continue
+        elif kind == CATEGORY:
+            gap = tokens[armed:start]
+            holds = _LIST_GLUE.issuperset(gap) if reached else len(gap) <= 6 and _ENDS_NEGATION.isdisjoint(gap)
+            if holds:
+                negated.add(start)
+                armed, reached = end, True
+            else:
+                armed = None
+        elif kind in (STOP, TURN, BREAK, NUMBER):
             armed = None
     return negated
 
 
 def _denied_behind(tokens, end):
-    behind = tokens[end : end + 6]
-    if not behind:
+    if end >= len(tokens) or tokens[end] not in _MAY_DENY:
         return False
+    behind = tokens[end : end + 6]
     if behind[0] in (":", "=", "-"):
         return len(behind) > 1 and (behind[1] in _NONE or behind[1] == "0")
     if behind[0] in _NOT_BE:
@@ -307,8 +333,30 @@ def _is_surrounding(tokens, start):
     return word in _SURROUNDING_THE and tokens[j + 1] in ("the", "this", "that")
 
 
-def _is_alike(name):
-    return name in ("like", "sized", "size", "type", "shaped", "related", "free", "side")
+def _is_alike(tokens, end):
+    """Tell whether a category only describes something else: "ship-like"."""
+    return tokens[end : end + 1] == ["-"] and tokens[end + 1] in _ALIKE
+
+
+_ALIKE = frozenset(("like", "sized", "size", "type", "shaped", "related", "free", "side"))
+
+
+class Remembered(dict):
+    """What was read from texts, for the first so many of them; a dictionary that reads what it does not hold.
+
+    Most answers of a tuned model repeat, once the boxes are taken out; memory stays bounded when they do not.
+    """
+
+    def __init__(self, read, most):
+        """Take the function that reads a text, and how many readings to keep."""
+        self.read, self.most = read, most
+
+    def __missing__(self, text):
+        """Read a text, and keep what was read if there is room."""
+        reading = self.read(text)
+        if len(self) < self.most:
+            self[text] = reading
+        return reading
 
 
 class Reader:
@@ -318,6 +366,14 @@ class Reader:
         """Take a `lexicon.Lexicon` and a `boxes.Notation`."""
         self.lexicon = lexicon
         self.notation = notation
+        self._number = Remembered(self._stated_number, 1 << 14)
+        self._places = Remembered(self._told_places, 1 << 14)
+
+    def with_notation(self, notation):
+        """Give a reader for another notation that shares what was read from texts without their boxes."""
+        other = Reader(self.lexicon, notation)
+        other._number, other._places = self._number, self._places
+        return other
 
     def _events(self, text):
         """Give the tokens of an answer and its events, without those of echoed questions."""
@@ -329,15 +385,15 @@ class Reader:
 
     def _categories(self, tokens, events):
         """List the category events that are answers, neither negated nor echoed."""
-        negated = _negated(tokens, events)
-        named = [
-            event
-            for k, event in enumerate(events)
-            if event[0] == CATEGORY
-            and k not in negated
-            and not (tokens[event[3] : event[3] + 1] == ["-"] and _is_alike(tokens[event[3] + 1]))
-        ]
-        return self._without_echo(tokens, named) if len(named) > 2 else named
+        named = [event for event in events if event[0] == CATEGORY]
+        if named:
+            negated = _negated(tokens, events)
+            named = [event for event in named if event[2] not in negated and not _is_alike(tokens, event[3])]
+        if len(named) > 1 and (
+            not _CUES.isdisjoint(tokens) or len({event[1] for event in named}) == len(self.lexicon.names)
+        ):
+            return self._without_echo(tokens, named)
+        return named
 
     def _without_echo(self, tokens, named):
         """Leave out the list of candidates."""
@@ -375,17 +431,12 @@ class Reader:
         A category that is not one of the vocabulary's numbers stands for two at once.
         """
         tokens, events = self._events(answer_part(text))
-        events = _join_regions(tokens, events)
+        region = _first_place(tokens, events)
+        sizes = [event for event in events if event[0] == SIZE]
+        shape = next((event[1] for event in events if event[0] == SHAPE), -1)
         named = self._categories(tokens, events)
-        size = region = shape = -1
-        for kind, value, *_ in events:
-            if kind == REGION and region < 0:
-                region = value
-            elif kind == SHAPE and shape < 0:
-                shape = value
         if not named:
-            size = next((value for kind, value, *_ in events if kind == SIZE), -1)
-            return -1, size, region, shape
+            return -1, sizes[0][1] if sizes else -1, region, shape
         chosen = named[0]
         if len(named) > 1:
             chosen = next((event for event in named if not _is_surrounding(tokens, event[2])), chosen)
@@ -393,15 +444,10 @@ class Reader:
             if following and following[0][1] != chosen[1]:
                 gap = tokens[chosen[3] : following[0][2]]
                 if ("or" in gap or "/" in gap) and len(gap) <= 4:
-                    return len(self.lexicon.names), -1, region, shape
-        for kind, value, start, *_ in events:
-            if kind == SIZE:
-                if start > chosen[2] and size >= 0:
-                    break
-                size = value
-                if start > chosen[2]:
-                    break
-        return chosen[1], size, region, shape
+                    return len(self.lexicon.names), sizes[0][1] if sizes else -1, region, shape
+        before = [event for event in sizes if event[2] < chosen[2]]
+        size = before[-1] if before else next(iter(sizes), None)
+        return chosen[1], size[1] if size else -1, region, shape
 
     def classification(self, text):
         """Read the categories, as a number with a bit set for each."""
@@ -423,30 +469,25 @@ class Reader:
     def counting(self, text):
         """Read the stated number, or None, and the boxes as `boxes` does."""
         numbers, rest = split_boxes(answer_part(text), self.notation)
-        return self._stated_number(rest), numbers
+        return self._number[rest], numbers
 
-    def places(self, text, relations=False):
-        """Read a description or, with its relations, a grounding answer.
-
-        Returns its `Places` and the boxes as `boxes` does.
-        """
+    def places(self, text):
+        """Read a description or a grounding answer: its `Places`, and the boxes as `boxes` does."""
         numbers, rest = split_boxes(answer_part(text), self.notation)
-        tokens, events = self._events(rest)
-        events = _join_regions(tokens, events)
+        return self._places[rest], numbers
+
+    def _told_places(self, text):
+        tokens, events = self._events(text)
         answers = {event[2] for event in self._categories(tokens, events)}
+        events = _join_regions(tokens, events)
         sentence = _Sentences(tokens, answers)
         for k, event in enumerate(events):
             sentence.take(event, events[k + 1] if k + 1 < len(events) else None)
         sentence.end()
-        told = self.relations(tokens, events, answers) if relations else []
-        return Places(sentence.pairs, sentence.sizes, sentence.boxed, told), numbers
+        return Places(sentence.pairs, sentence.sizes, sentence.boxed, self._relations(tokens, events, answers))
 
     @staticmethod
-    def relations(tokens, events, answers):
-        """List the relations between categories: (category, category, value), the two in rising order.
-
-        The value is 0 or 1 for close or far, 2, 3 or 4 for horizontal, vertical or diagonal.
-        """
+    def _relations(tokens, events, answers):
         told = []
         categories, distance, direction = [], None, None
         pair = None
@@ -476,7 +517,7 @@ class Reader:
 
     def _stated_number(self, text):
         """Find the number that a counting answer states, or None."""
-        if any(mark in text for mark in "[(<{"):
+        if "[" in text or "(" in text or "<" in text or "{" in text:
             text = _COORDINATES.sub(" ", text)
         tokens, events = self._events(text)
         category_starts = {event[2]: event[3] for event in events if event[0] == CATEGORY}
@@ -497,8 +538,7 @@ class Reader:
     @staticmethod
     def _zero(tokens, events):
         """Find where it is first said that there is none; None if nowhere."""
-        negated = _negated(tokens, events)
-        starts = [events[k][2] for k in negated]
+        starts = list(_negated(tokens, events))
         for kind, _, start, end, *_ in events:
             if kind == NEGATION:
                 if tokens[start] == "none":

@@ -26,7 +26,7 @@ import numpy as np
 
 from .boxes import NOTATIONS, box_array, choose_space, doubts, to_float, vote
 from .matching import match_boxes, match_multisets
-from .reading import Reader, answer_part
+from .reading import Reader, Remembered, answer_part
 
 SUBSETS = (
     "classification",
@@ -180,30 +180,20 @@ class _Rows:
         return np.array(self.numbers).reshape(-1, 3)
 
 
-class _Memory(dict):
-    """Readings of the texts of a one-answer task. The first texts are kept: so many that memory stays bounded."""
-
-    def __init__(self, read):
-        self.read = read
-
-    def __missing__(self, text):
-        reading = self.read(text)
-        if len(self) < _REMEMBERED:
-            self[text] = reading
-        return reading
-
-
 class _Run:
     """The reading and judging of one run, one method per task."""
 
     def __init__(self, texts, references, lexicon, notation, categories, detail):
         self.texts, self.references = texts, references
-        self.predicted, self.right = Reader(lexicon, NOTATIONS[notation]), Reader(lexicon, NOTATIONS["paper"])
+        self.predicted = Reader(lexicon, NOTATIONS[notation])
+        self.right = self.predicted.with_notation(NOTATIONS["paper"])
         self.names = lexicon.names
         self.categories = categories
         self.detail = detail
         self.boxes = {}  # of each subset: (predicted, right), as _Boxes
-        self.identifications = _Memory(_Packed(self.right))  # boxes have no say in it, so one reader serves both sides
+        # Boxes have no say in these two, so that one reader serves predictions and references.
+        self.identifications = Remembered(_Packed(self.right), _REMEMBERED)
+        self.classifications = Remembered(self.right.classification, _REMEMBERED)
 
     def _need(self, readable, positions, subset, what):
         """Raise ValueError for the first reference that is not readable."""
@@ -251,10 +241,10 @@ class _Run:
 
     def classification(self, subset, positions):
         """Compare the sets of categories, which must be equal."""
-        memories = _Memory(self.predicted.classification), _Memory(self.right.classification)
-        indices = positions.tolist()
-        ours = [memories[0][self.texts[position]] for position in indices]
-        theirs = [memories[1][self.references[position]] for position in indices]
+        ours, theirs = (
+            [self.classifications[texts[position]] for position in positions.tolist()]
+            for texts in (self.texts, self.references)
+        )
         readable = np.array([found > 0 for found in ours], dtype=bool)
         self._need([found > 0 for found in theirs], positions, subset, "category")
         equal = np.array([one == other for one, other in zip(ours, theirs, strict=True)], dtype=bool)
@@ -320,10 +310,10 @@ class _Run:
         boxes = self.boxes[subset] = _Boxes(), _Boxes()
         readable = np.zeros((2, len(positions)), dtype=bool)
         for record, position in enumerate(positions.tolist()):
-            theirs, numbers = self.right.places(self.references[position], relations=True)
+            theirs, numbers = self.right.places(self.references[position])
             boxes[1].add(numbers)
             readable[1, record] = bool(theirs.pairs)
-            ours, numbers = self.predicted.places(self.texts[position], relations=True)
+            ours, numbers = self.predicted.places(self.texts[position])
             boxes[0].add(numbers)
             readable[0, record] = bool(ours.pairs or numbers)
             abstract = {category for category, _, _ in theirs.pairs} - theirs.boxed
