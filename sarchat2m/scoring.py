@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,10 +31,13 @@ __all__ = [
     "as_markdown",
     "compare",
     "comparison_table",
+    "load_metric",
+    "nearest_published",
     "parameters_of",
     "published_models",
     "score",
     "score_table",
+    "task_score",
 ]
 
 
@@ -218,7 +221,17 @@ def _interval(figures: dict[str, Any], key: str) -> str:
     return f"{bounds[0]:.1f}–{bounds[1]:.1f}" if bounds else ""
 
 
-def _nearest_published(scores: Sequence[Score], count: int) -> list[PublishedModel]:
+def task_score(figures: Mapping[str, Any], task: str) -> float | None:
+    """Give a task's score a_t: as the metric states it, or from the published columns, whose mean it is (Eq. 5)."""
+    if f"{task}_score" in figures:
+        value: float | None = figures[f"{task}_score"]
+        return value
+    columns = [figures.get(column.key) for column in TABLE3 if column.task == task]
+    known = [value for value in columns if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def nearest_published(scores: Sequence[Score], count: int) -> list[PublishedModel]:
     """Choose the published models that are nearest to the best run, by overall score; the best one first."""
     best = max((score.figures.get("overall") or 0.0 for score in scores), default=0.0)
     nearest = sorted(published_models(), key=lambda model: abs(model.figures["overall"] - best))[:count]
@@ -227,7 +240,7 @@ def _nearest_published(scores: Sequence[Score], count: int) -> list[PublishedMod
 
 def score_table(scores: Sequence[Score], published: int = 2) -> Table:
     """Make a table of runs beside published models: Table 3's columns, one to a line, so that it fits a terminal."""
-    models = _nearest_published(scores, published)
+    models = nearest_published(scores, published)
     table = plain_table("SARChat-Bench, accuracy in percent", "Table 3's column")
     for each in scores:
         table.add_column(each.run.name, justify="right", style="bold", overflow="fold")

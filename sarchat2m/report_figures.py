@@ -1,0 +1,383 @@
+"""The figures of a report, drawn with matplotlib: each function takes figures in percent and gives a `Figure`.
+
+Runs have a colour, a marker and a line of their own, the published models are grey, and numbers stand beside bars and
+in cells: nothing hangs on colour alone.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sarchat2m.errors import SARChatError
+from sarchat2m.gallery import Mark, Shown
+from sarchat2m.pictures import OKABE_ITO
+from sarchat2m.scoring import TABLE3, Comparison, PublishedModel, parameters_of, task_score
+from sarchat2m.vocabulary import TASKS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "as_png",
+    "as_svg",
+    "columns_figure",
+    "gallery_figure",
+    "heatmap_figure",
+    "leaderboard_figure",
+    "parameters_figure",
+    "radar_figure",
+    "run_color",
+    "target_count_figure",
+]
+
+Figures = Mapping[str, Any]
+"""Percentages by the metric's keys; None or missing where nothing was there to count."""
+
+_INK, _GREY, _FAINT, _LINE = "#1b1f23", "#5f6b76", "#b8c0c8", "#e3e7eb"
+REFERENCE_COLOR, PREDICTION_COLOR = "#22b14c", "#ff4136"
+
+_RUN_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", *OKABE_ITO)
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_HATCHES = ("", "////", "....", "xx")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.4)), (0, (5, 2, 1, 2)))
+
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _GREY,
+    "xtick.color": _GREY,
+    "ytick.color": _INK,
+    "text.color": _INK,
+    "grid.color": _LINE,
+    "legend.frameon": False,
+    "svg.hashsalt": "sarchat2m",
+}
+
+
+def run_color(number: int) -> str:
+    """Give the colour of the run at a place of the list."""
+    return _RUN_COLORS[number % len(_RUN_COLORS)]
+
+
+def _figure(width: float, height: float, **options: Any) -> tuple[Figure, Any]:
+    try:
+        import matplotlib
+    except ImportError:
+        raise SARChatError("A report needs matplotlib: pip install 'sarchat2m[figures]'.") from None
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots(**options)
+
+
+def _save(figure: Figure, file_format: str, **options: Any) -> bytes:
+    import matplotlib
+
+    stream = io.BytesIO()
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(stream, format=file_format, **options)
+    return stream.getvalue()
+
+
+def as_png(figure: Figure) -> bytes:
+    """Encode a figure as PNG at 200 dots per inch."""
+    return _save(figure, "png", dpi=200, facecolor="white", metadata={"Software": None})
+
+
+def as_svg(figure: Figure, name: str) -> str:
+    """Encode a figure as an SVG element for a page; its ids begin with a name, so that a page may hold several."""
+    text = _save(figure, "svg", transparent=True, metadata={"Date": None, "Creator": None}).decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = text.replace('href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
+    return re.sub(r'(<svg[^>]*?) width="[^"]*pt"| height="[^"]*pt"', lambda m: m[1] or "", text, count=2)
+
+
+def leaderboard_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[PublishedModel]) -> Figure:
+    """Draw the overall scores as bars: the runs in colour with their intervals, the published models in grey."""
+    rows = [(figures["overall"], name, figures, run_color(n)) for n, (name, figures) in enumerate(runs)]
+    rows += [(model.figures["overall"], model.name, model.figures, _FAINT) for model in published]
+    rows = sorted((row for row in rows if row[0] is not None), key=lambda row: row[0])
+    figure, axes = _figure(6.4, 0.9 + 0.27 * len(rows))
+    for place, (value, name, figures, color) in enumerate(rows):
+        is_run = color != _FAINT
+        axes.barh(place, value, color=color, height=0.68)
+        right = value
+        if interval := figures.get("overall_interval"):
+            axes.plot(interval, [place, place], color=_INK, linewidth=1.2, marker="|", markersize=6)
+            right = interval[1]
+        axes.text(
+            min(right, 100) + 1, place, f"{value:.2f}", va="center", fontsize=9, fontweight="bold" if is_run else None
+        )
+        axes.text(
+            -1,
+            place,
+            name,
+            va="center",
+            ha="right",
+            fontsize=9,
+            fontweight="bold" if is_run else None,
+            color=color if is_run else _INK,
+        )
+    axes.set_yticks([])
+    axes.set_xlim(0, 112)
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    axes.set_xticks(range(0, 101, 20))
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("Overall score, percent")
+    return figure
+
+
+def radar_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[PublishedModel]) -> Figure:
+    """Draw the six task scores as a radar plot, of the runs and of some published models."""
+    figure, axes = _figure(5.6, 5.9, subplot_kw={"projection": "polar"})
+    angles = [2 * math.pi * place / len(TASKS) for place in range(len(TASKS))]
+    lines: list[tuple[str, Figures, str, int | None]] = [(m.name, m.figures, _GREY, None) for m in published]
+    lines += [(name, figures, run_color(n), n) for n, (name, figures) in enumerate(runs)]
+    for number, (name, figures, color, run) in enumerate(lines):
+        values = [task_score(figures, task) for task in TASKS]
+        points = [math.nan if value is None else value for value in values]
+        if run is not None and not any(map(math.isnan, points)):
+            axes.fill(angles, points, color=color, alpha=0.10, linewidth=0)
+        axes.plot(
+            [*angles, angles[0]],
+            [*points, points[0]],
+            color=color,
+            linewidth=1.1 if run is None else 2.2,
+            linestyle=_DASHES[(number + 1) % len(_DASHES)] if run is None else _DASHES[run % len(_DASHES)],
+            marker=None if run is None else _MARKERS[run % len(_MARKERS)],
+            markersize=5,
+            label=name if run is not None else f"{name} (paper)",
+        )
+    axes.set_theta_offset(math.pi / 2)
+    axes.set_theta_direction(-1)
+    axes.set_xticks(angles, [task.capitalize() for task in TASKS], fontsize=10)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        label.set_horizontalalignment("center" if angle in (0.0, math.pi) else "left" if angle < math.pi else "right")
+    axes.set_ylim(0, 100)
+    axes.set_yticks([25, 50, 75, 100], ["25", "50", "75", "100"], fontsize=8, color=_GREY)
+    axes.set_rlabel_position(30)
+    axes.grid(color=_LINE)
+    axes.spines["polar"].set_color(_FAINT)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return figure
+
+
+def parameters_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[PublishedModel]) -> Figure:
+    """Draw overall score against parameters (the paper's Figure 1); a run of unknown size is a line across."""
+    figure, axes = _figure(6.4, 4.6)
+    families: dict[str, list[PublishedModel]] = {}
+    for model in published:
+        families.setdefault(model.family, []).append(model)
+    placed: list[tuple[float, float]] = []
+    for number, (family, members) in enumerate(families.items()):
+        members.sort(key=lambda model: model.parameters)
+        xs, ys = [m.parameters for m in members], [m.figures["overall"] for m in members]
+        axes.plot(
+            xs, ys, color=_GREY, alpha=0.75, linewidth=1, marker=_MARKERS[number % len(_MARKERS)], markersize=5.5,
+            markerfacecolor="white",
+        )  # fmt: skip
+        _label(axes, family, xs[-1], ys[-1], placed, color=_GREY)
+    for number, (name, figures) in enumerate(runs):
+        value, size = figures.get("overall"), parameters_of(name)
+        if value is None:
+            continue
+        color = run_color(number)
+        if size is None:
+            axes.axhline(value, color=color, linewidth=1.6, linestyle=_DASHES[1])
+            axes.text(0.01, value, f"{name} (size unknown)", color=color, fontsize=9, fontweight="bold", va="bottom",
+                      transform=axes.get_yaxis_transform())  # fmt: skip
+        else:
+            axes.plot([size], [value], marker="*", markersize=17, color=color, markeredgecolor="white", zorder=5)
+            _label(axes, name, size, value, placed, color=color, fontweight="bold")
+    axes.set_xscale("log")
+    ticks = [1, 2, 4, 8, *(t for t in (16, 32, 72) if any((parameters_of(name) or 0) >= t * 0.7 for name, _ in runs))]
+    axes.set_xticks(ticks, [f"{tick}B" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    low, high = axes.get_xlim()
+    axes.set_xlim(low * 0.95, high * 1.75)
+    axes.margins(y=0.08)
+    axes.grid()
+    axes.set_axisbelow(True)
+    axes.set_xlabel("Parameters")
+    axes.set_ylabel("Overall score, percent")
+    return figure
+
+
+def _label(axes: Axes, text: str, x: float, y: float, placed: list[tuple[float, float]], **style: Any) -> None:
+    """Write a name right of its point, shifted where another one stands already."""
+    shift = 0.0
+    while any(abs(y + shift * 0.055 - other_y) < 0.34 and 0.35 < x / other_x < 2.9 for other_x, other_y in placed):
+        shift -= 6
+        if shift < -60:
+            break
+    placed.append((x, y + shift * 0.055))
+    axes.annotate(text, (x, y), (9, shift), textcoords="offset points", fontsize=8.5, va="center", **style)
+
+
+def columns_figure(runs: Sequence[tuple[str, Figures]], comparison: Comparison | None = None) -> Figure:
+    """Draw every column of Table 3 as bars, a bar for each run; of two runs, before and after (Table 7), with gains."""
+    columns = [c for c in TABLE3 if any(figures.get(c.key) is not None for _, figures in runs)]
+    figure, axes = _figure(6.4, 1.1 + len(columns) * (0.16 + 0.2 * len(runs)))
+    thick = 0.84 / len(runs)
+    for place, column in enumerate(columns):
+        for number, (_, figures) in enumerate(runs):
+            value = figures.get(column.key)
+            y = place + (number - (len(runs) - 1) / 2) * thick
+            if value is None:
+                continue
+            axes.barh(y, value, height=thick * 0.9, color=run_color(number), hatch=_HATCHES[number % 4],
+                      edgecolor="white", linewidth=0)  # fmt: skip
+            text = f"{value:.1f}"
+            if comparison and number == len(runs) - 1:
+                text += _gain(comparison, column.key)
+            axes.text(value + 1, y, text, va="center", fontsize=8)
+    labels = [c.label if c.task == "overall" else f"{c.task.capitalize()}\n{c.label}" for c in columns]
+    axes.set_yticks(range(len(columns)), labels, fontsize=8.5)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(columns) - 0.4, -0.6)
+    axes.set_xlim(0, 122 if comparison else 110)
+    axes.set_xticks(range(0, 101, 20))
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("Accuracy, percent")
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(facecolor=run_color(n), hatch=_HATCHES[n % 4], edgecolor="white", label=name)
+        for n, (name, _) in enumerate(runs)
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(runs), 3), fontsize=9, frameon=False)
+    return figure
+
+
+def _gain(comparison: Comparison, key: str) -> str:
+    """Write how much the second run gains, with a star where chance is an unlikely explanation."""
+    told = comparison.figures.get(key)
+    if told is None or told["difference"] is None:
+        return ""
+    sure = told["p_value"] is not None and told["p_value"] < 0.05
+    return f"  ({-told['difference']:+.1f}{'*' if sure else ''})"
+
+
+def heatmap_figure(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> Figure:
+    """Draw percentages as a table of cells, the darker the higher."""
+    figure, axes = _figure(6.4, 1.9 + 0.36 * len(rows))
+    numbers = [[math.nan if value is None else value for value in row] for row in values]
+    axes.imshow(numbers, cmap="Blues", vmin=0, vmax=115, aspect="auto")
+    for y, row in enumerate(values):
+        for x, value in enumerate(row):
+            axes.text(
+                x, y, "–" if value is None else f"{value:.0f}", ha="center", va="center", fontsize=9,
+                color="white" if value is not None and value > 68 else _INK,
+            )  # fmt: skip
+    axes.set_xticks(range(len(columns)), columns, rotation=38, ha="left", rotation_mode="anchor", fontsize=8.5)
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_xticks([x - 0.5 for x in range(1, len(columns))], minor=True)
+    axes.set_yticks([y - 0.5 for y in range(1, len(rows))], minor=True)
+    axes.grid(which="minor", color="white", linewidth=2)
+    axes.tick_params(which="minor", length=0)
+    return figure
+
+
+def target_count_figure(
+    buckets: Sequence[str], panels: Mapping[str, Sequence[tuple[str, Sequence[float | None], Sequence[int]]]]
+) -> Figure:
+    """Draw accuracy against the number of targets, a panel for each measure, a line for each run.
+
+    `panels` gives by the measure's title, for each run, its name, a percentage for each bucket, and the records there.
+    """
+    figure, axes = _figure(6.4, 0.7 + 2.1 * len(panels), nrows=len(panels), squeeze=False, sharex=True)
+    for panel, (title, lines) in zip(axes[:, 0], panels.items(), strict=True):
+        for number, (name, values, _) in enumerate(lines):
+            panel.plot(
+                range(len(buckets)),
+                [math.nan if value is None else value for value in values],
+                color=run_color(number),
+                marker=_MARKERS[number % len(_MARKERS)],
+                linestyle=_DASHES[number % len(_DASHES)],
+                linewidth=2,
+                label=name,
+            )
+        for place, records in enumerate(lines[0][2]):
+            panel.text(place, -4, f"n={records:,}", ha="center", va="top", fontsize=7.5, color=_GREY)
+        panel.set_title(title)
+        panel.set_ylim(-16, 104)
+        panel.set_yticks(range(0, 101, 25))
+        panel.grid(axis="y")
+        panel.set_ylabel("percent")
+    axes[-1, 0].set_xticks(range(len(buckets)), buckets)
+    axes[-1, 0].set_xlim(-0.4, len(buckets) - 0.6)
+    axes[-1, 0].set_xlabel("Targets that the answer has to name")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=9, frameon=False)
+    return figure
+
+
+def gallery_figure(shown: Mapping[str, Sequence[Shown]]) -> Figure:
+    """Draw records on their images, a row each for "best" and "worst": reference solid green, prediction dashed red."""
+    from matplotlib.lines import Line2D
+    from PIL import Image
+
+    ends = [(end, records) for end, records in shown.items() if records]
+    across = max(len(records) for _, records in ends)
+    figure, axes = _figure(3.3 * across, 0.4 + 3.75 * len(ends), nrows=len(ends), ncols=across, squeeze=False)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for row, (end, records) in zip(axes, ends, strict=True):
+        for panel, record in zip(row, records, strict=False):
+            picture = Image.open(io.BytesIO(record.image))
+            panel.imshow(picture, cmap="gray", extent=(0, record.width, record.height, 0), vmin=0, vmax=255)
+            _draw_marks(panel, record.reference_marks, REFERENCE_COLOR, "-", record.width, 0)
+            _draw_marks(panel, record.prediction_marks, PREDICTION_COLOR, (0, (4, 2.5)), record.width, 1)
+            panel.set_xlim(0, record.width)
+            panel.set_ylim(record.height, 0)
+            panel.set_title(f"{end}, {record.score:.0%}\n{record.answer.id}", fontsize=8.5)
+    handles = [
+        Line2D([], [], color=REFERENCE_COLOR, linewidth=2, label="reference (solid)"),
+        Line2D([], [], color=PREDICTION_COLOR, linewidth=2, linestyle=(0, (4, 2.5)), label="prediction (dashed)"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return figure
+
+
+def _draw_marks(axes: Axes, marks: Sequence[Mark], color: str, dash: Any, width: int, level: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    inset = width / 110 * level  # so that a prediction that meets its reference hides none of it
+    for mark in marks:
+        x1, y1, x2, y2 = mark.box
+        room = inset + (width / 70 if mark.is_cell else 0)
+        corner, size = (x1 + room, y1 + room), (max(x2 - x1 - 2 * room, 1), max(y2 - y1 - 2 * room, 1))
+        for line, under in (("black", 3.6), (color, 2.0)):
+            axes.add_patch(
+                Rectangle(corner, *size, fill=False, edgecolor=line, linewidth=under,
+                          linestyle=dash if line == color else "-", alpha=0.55 if line == "black" else 1.0)
+            )  # fmt: skip
+        if mark.label and len(marks) <= 9:
+            axes.text(
+                corner[0] + width / 100, corner[1] + size[1] * (0.04 if level == 0 else 0.96), mark.label, color=color,
+                fontsize=8, va="top" if level == 0 else "bottom",
+                bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1.2},
+            )  # fmt: skip
