@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -98,23 +99,36 @@ def data_files(name: str, config: str, split: str) -> list[str]:
     A config without the split has none, and so has a dataset without the config `images`. Raises `SARChatError` where
     there is no such dataset, or not that config of it.
     """
-    import datasets
-
     place = name
     if name == BUNDLED_SAMPLE and not Path(name).exists():
         place = str(Path(__file__).parent)
+    card = Path(place) / "README.md"
+    files = list(_declared(name, place, config, card.stat().st_mtime_ns if card.is_file() else None).get(split, []))
+    if any("://" in file for file in files):
+        import datasets
+
+        files = datasets.DownloadManager().download(files)
+    return files
+
+
+@lru_cache(maxsize=64)
+def _declared(name: str, place: str, config: str, written: int | None) -> dict[str, list[str]]:
+    """Give the files of each split of a config.
+
+    `datasets` reads the whole card for that, a quarter of a second, so it is asked once as long as the card, `written`
+    at a time in nanoseconds, stays the same.
+    """
+    import datasets
+
     try:
         builder = datasets.load_dataset_builder(place, config)
     except ValueError as error:  # how datasets says that a config is not declared
         if config == "images":
-            return []
+            return {}
         raise SARChatError(f'{name} has no config "{config}": {str(error).splitlines()[0]}') from error
     except Exception as error:
         raise SARChatError(
             f"There is no dataset at {name}: give a folder that `sarchat2m build` made, a repository of the Hub, "
             f'or "{BUNDLED_SAMPLE}" for the sample that comes with the package ({str(error).splitlines()[0]}).'
         ) from error
-    files: list[str] = list((builder.config.data_files or {}).get(split, []))
-    if any("://" in file for file in files):
-        files = datasets.DownloadManager().download(files)
-    return files
+    return dict(builder.config.data_files or {})
