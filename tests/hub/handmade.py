@@ -18,7 +18,7 @@ from sarchat2m.schema import features_of
 from sarchat2m.vocabulary import CONFIGS, SUBSETS, TASK_OF_SUBSET
 
 FOLDERS = (*SUBSETS, "images")
-SMALL = ("counting", "referring_single", "images")
+SMALL = ("counting", "referring_single", "referring_multi", "images")
 SPLITS = ("train", "test")
 CATEGORIES = ("ship", "car")
 

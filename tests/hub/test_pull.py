@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from clients import digest_of_files
 from handmade import SMALL, make_build
 from loopback_hub import Fault, LoopbackHub
 
 from sarchat2m.errors import SARChatError
+from sarchat2m.vocabulary import CONFIGS
 
 
 def local_files(folder: Path) -> set[str]:
@@ -48,44 +50,34 @@ def test_pull_of_all_gives_the_build_back(
     assert client.push(out, "org/pushed-on").load_line == 'load_dataset("org/pushed-on", "referring")'
 
 
-def test_parts_load_by_name_and_more_parts_are_added(
-    hub: LoopbackHub, client: Any, run_client: Callable[..., Any], handmade: Path, repo_id: str, tmp_path: Path
+def test_parts_are_declared_and_more_parts_are_added(
+    hub: LoopbackHub, client: Any, run_client: Callable[..., Any], small: Path, pushed: str, tmp_path: Path
 ) -> None:
-    client.push(handmade, repo_id)
-    out = tmp_path / "OUT"
-    hub.reset()
-    pulled = client.pull(repo_id, out, configs=["counting", "referring_single"], splits=["test"])
-    files = {f"data/{f}/test-0000{n}-of-00002.parquet" for f in ("counting", "referring_single") for n in (0, 1)}
-    assert set(pulled.files) == files
-    assert {path.split("/resolve/")[1].partition("/")[2] for _, path in hub.requests if "/resolve/" in path} == {
-        *files,
-        "README.md",
-        "manifest.json",
-    }
-    assert local_files(out) == files | {"README.md", "manifest.json"}
-    # `referring` is not declared: only one of its two folders is here.
-    expected = {
-        f"{config}/test": digest_of_files(handmade, [config], "test") for config in ("counting", "referring_single")
-    }
-    assert run_client("load_every_config", out, HF_HUB_OFFLINE="1") == expected
+    def shards(*folders: str) -> set[str]:
+        return {f"data/{folder}/test-{number:05d}-of-00002.parquet" for folder in folders for number in (0, 1)}
+
+    out, parts = tmp_path / "OUT", ["counting", "referring_single"]
+    pulled = client.pull(pushed, out, configs=parts, splits=["test"])
+    assert set(pulled.files) == set(pulled.fetched) == shards(*parts)
+    asked = {path.split("/resolve/")[1].partition("/")[2] for _, path in hub.requests if "/resolve/" in path}
+    assert asked == local_files(out) == shards(*parts) | {"README.md", "manifest.json"}
+    # `referring` and `all` are not declared: only some of their folders are here.
+    card = yaml.safe_load((out / "README.md").read_text().split("---\n")[1])
+    assert [config["config_name"] for config in card["configs"]] == ["counting", "referring_single"]
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["records"] == {"counting": {"test": 4}, "referring_single": {"test": 4}}
-    assert (manifest["options"]["subsets"], manifest["options"]["splits"]) == (
-        ["counting", "referring_single"],
-        ["test"],
-    )
+    assert (manifest["options"]["subsets"], manifest["options"]["splits"]) == (parts, ["test"])
 
-    more = client.pull(repo_id, out, configs=["referring"], splits=["test"])
-    assert set(more.fetched) == {f"data/referring_multi/test-0000{n}-of-00002.parquet" for n in (0, 1)}
-    expected |= {
-        "referring_multi/test": digest_of_files(handmade, ["referring_multi"], "test"),
-        "referring/test": digest_of_files(handmade, ["referring_single", "referring_multi"], "test"),
-    }
-    assert run_client("load_every_config", out, HF_HUB_OFFLINE="1") == expected
+    more = client.pull(pushed, out, configs=["referring"], splits=["test"])
+    assert set(more.fetched) == shards("referring_multi")
+    assert run_client("load_every_config", out, HF_HUB_OFFLINE="1") == {
+        f"{config}/test": digest_of_files(small, CONFIGS[config], "test")
+        for config in ("counting", "referring_single", "referring_multi", "referring")
+    } | {"all/test": digest_of_files(small, [*parts, "referring_multi"], "test")}
 
     hub.reset()
-    with pytest.raises(SARChatError, match=rf"{out} holds only parts of {repo_id}, and pushing it would delete the"):
-        client.push(out, repo_id)
+    with pytest.raises(SARChatError, match=rf"{out} holds only parts of {pushed}, and pushing it would delete the"):
+        client.push(out, pushed)
     assert hub.requests == []
 
 

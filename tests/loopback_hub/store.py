@@ -95,6 +95,9 @@ class Repository:
         tree: dict[str, File] = self.state["commits"][self.resolve(revision)]["tree"]
         return tree
 
+    def tags(self) -> list[str]:
+        return [ref.removeprefix("refs/tags/") for ref in self.state["refs"] if ref.startswith("refs/tags/")]
+
     def history(self, revision: str = "main") -> list[str]:
         """Give the titles of a revision's commits, newest first."""
         titles, sha = [], self.resolve(revision)
