@@ -362,6 +362,25 @@ def _read_runs(paths: list[str], references: list[Path] | None, dataset: str | N
 
 
 @app.command()
+def report(
+    paths: Predictions,
+    out: Annotated[Path, typer.Option(help="A folder to write index.html and figures/ into.")],
+    dataset: DatasetOfPredictions = None,
+    split: Annotated[str, typer.Option(help="Of the dataset.")] = "test",
+    references: References = None,
+    box_format: BoxFormat = "auto",
+) -> None:
+    """Write a page on prediction files: leaderboard, figures, breakdowns, the best and the worst records drawn."""
+    from sarchat2m.report import write_report
+
+    runs = _read_runs(paths, references, dataset, split)
+    for each in write_report(runs, out, dataset=dataset, split=split if dataset else None, box_format=box_format):
+        overall = each.figures["overall"]
+        print(f"{each.run.name}: " + ("no overall score" if overall is None else f"{overall:.2f} overall"))
+    print(out / "index.html")
+
+
+@app.command()
 def score(
     paths: Predictions,
     dataset: DatasetOfPredictions = None,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from sarchat2m.errors import SARChatError
 from sarchat2m.gallery import Mark, Shown
@@ -34,6 +35,12 @@ __all__ = [
     "run_color",
     "target_count_figure",
 ]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_WIDTH = 5.0
+"""Inches: in a page on a telephone, letters have about the size that they have here."""
 
 Figures = Mapping[str, Any]
 """Percentages by the metric's keys; None or missing where nothing was there to count."""
@@ -70,32 +77,41 @@ def run_color(number: int) -> str:
     return _RUN_COLORS[number % len(_RUN_COLORS)]
 
 
+def _styled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Draw in the report's style, whatever the style of the process."""
+
+    @wraps(function)
+    def in_style(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            import matplotlib
+        except ImportError:
+            raise SARChatError("A report needs matplotlib: pip install 'sarchat2m[figures]'.") from None
+        with matplotlib.rc_context(_STYLE):
+            return function(*args, **kwargs)
+
+    return in_style
+
+
 def _figure(width: float, height: float, **options: Any) -> tuple[Figure, Any]:
-    try:
-        import matplotlib
-    except ImportError:
-        raise SARChatError("A report needs matplotlib: pip install 'sarchat2m[figures]'.") from None
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure, figure.subplots(**options)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(**options)
 
 
+@_styled
 def _save(figure: Figure, file_format: str, **options: Any) -> bytes:
-    import matplotlib
-
     stream = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
-        figure.savefig(stream, format=file_format, **options)
+    figure.savefig(stream, format=file_format, **options)
     return stream.getvalue()
 
 
 def as_png(figure: Figure) -> bytes:
-    """Encode a figure as PNG at 200 dots per inch."""
-    return _save(figure, "png", dpi=200, facecolor="white", metadata={"Software": None})
+    """Encode a figure as PNG at 180 dots per inch."""
+    # Speckle hardly compresses: the last levels of zlib would take most of a report's time and give a percent or two.
+    return _save(figure, "png", dpi=180, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
 
 
 def as_svg(figure: Figure, name: str) -> str:
@@ -107,12 +123,13 @@ def as_svg(figure: Figure, name: str) -> str:
     return re.sub(r'(<svg[^>]*?) width="[^"]*pt"| height="[^"]*pt"', lambda m: m[1] or "", text, count=2)
 
 
+@_styled
 def leaderboard_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[PublishedModel]) -> Figure:
     """Draw the overall scores as bars: the runs in colour with their intervals, the published models in grey."""
     rows = [(figures["overall"], name, figures, run_color(n)) for n, (name, figures) in enumerate(runs)]
     rows += [(model.figures["overall"], model.name, model.figures, _FAINT) for model in published]
     rows = sorted((row for row in rows if row[0] is not None), key=lambda row: row[0])
-    figure, axes = _figure(6.4, 0.9 + 0.27 * len(rows))
+    figure, axes = _figure(_WIDTH, 0.8 + 0.26 * len(rows))
     for place, (value, name, figures, color) in enumerate(rows):
         is_run = color != _FAINT
         axes.barh(place, value, color=color, height=0.68)
@@ -120,9 +137,7 @@ def leaderboard_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[
         if interval := figures.get("overall_interval"):
             axes.plot(interval, [place, place], color=_INK, linewidth=1.2, marker="|", markersize=6)
             right = interval[1]
-        axes.text(
-            min(right, 100) + 1, place, f"{value:.2f}", va="center", fontsize=9, fontweight="bold" if is_run else None
-        )
+        axes.text(right + 1.5, place, f"{value:.2f}", va="center", fontsize=9, fontweight="bold" if is_run else None)
         axes.text(
             -1,
             place,
@@ -134,7 +149,7 @@ def leaderboard_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[
             color=color if is_run else _INK,
         )
     axes.set_yticks([])
-    axes.set_xlim(0, 112)
+    axes.set_xlim(0, 116)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xticks(range(0, 101, 20))
     axes.grid(axis="x")
@@ -144,9 +159,10 @@ def leaderboard_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[
     return figure
 
 
+@_styled
 def radar_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[PublishedModel]) -> Figure:
     """Draw the six task scores as a radar plot, of the runs and of some published models."""
-    figure, axes = _figure(5.6, 5.9, subplot_kw={"projection": "polar"})
+    figure, axes = _figure(_WIDTH, 5.3, subplot_kw={"projection": "polar"})
     angles = [2 * math.pi * place / len(TASKS) for place in range(len(TASKS))]
     lines: list[tuple[str, Figures, str, int | None]] = [(m.name, m.figures, _GREY, None) for m in published]
     lines += [(name, figures, run_color(n), n) for n, (name, figures) in enumerate(runs)]
@@ -179,62 +195,76 @@ def radar_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[Publis
     return figure
 
 
+@_styled
 def parameters_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[PublishedModel]) -> Figure:
     """Draw overall score against parameters (the paper's Figure 1); a run of unknown size is a line across."""
-    figure, axes = _figure(6.4, 4.6)
+    figure, axes = _figure(_WIDTH, 4.6)
+    labels: list[tuple[str, float, float, dict[str, Any]]] = []
+    for number, (name, figures) in enumerate(runs):
+        value, size, color = figures.get("overall"), parameters_of(name), run_color(number)
+        style = {"color": color, "fontweight": "bold"}
+        if value is None:
+            continue
+        if size is None:
+            axes.axhline(value, color=color, linewidth=1.6, linestyle=_DASHES[1])
+            labels.append((f"{name} (size unknown)", 0.9, value, style))
+        else:
+            axes.plot([size], [value], marker="*", markersize=16, color=color, markeredgecolor="white", zorder=5)
+            labels.append((name, size, value, style))
     families: dict[str, list[PublishedModel]] = {}
-    for model in published:
+    for model in sorted(published, key=lambda model: model.parameters):
         families.setdefault(model.family, []).append(model)
-    placed: list[tuple[float, float]] = []
     for number, (family, members) in enumerate(families.items()):
-        members.sort(key=lambda model: model.parameters)
         xs, ys = [m.parameters for m in members], [m.figures["overall"] for m in members]
         axes.plot(
             xs, ys, color=_GREY, alpha=0.75, linewidth=1, marker=_MARKERS[number % len(_MARKERS)], markersize=5.5,
             markerfacecolor="white",
         )  # fmt: skip
-        _label(axes, family, xs[-1], ys[-1], placed, color=_GREY)
-    for number, (name, figures) in enumerate(runs):
-        value, size = figures.get("overall"), parameters_of(name)
-        if value is None:
-            continue
-        color = run_color(number)
-        if size is None:
-            axes.axhline(value, color=color, linewidth=1.6, linestyle=_DASHES[1])
-            axes.text(0.01, value, f"{name} (size unknown)", color=color, fontsize=9, fontweight="bold", va="bottom",
-                      transform=axes.get_yaxis_transform())  # fmt: skip
-        else:
-            axes.plot([size], [value], marker="*", markersize=17, color=color, markeredgecolor="white", zorder=5)
-            _label(axes, name, size, value, placed, color=color, fontweight="bold")
+        labels.append((family, xs[-1], ys[-1], {"color": _GREY}))
+    sizes = [model.parameters for model in published] + [parameters_of(name) or 1.0 for name, _ in runs]
     axes.set_xscale("log")
-    ticks = [1, 2, 4, 8, *(t for t in (16, 32, 72) if any((parameters_of(name) or 0) >= t * 0.7 for name, _ in runs))]
-    axes.set_xticks(ticks, [f"{tick}B" for tick in ticks])
+    axes.set_xlim(min(sizes) * 0.8, max(sizes) * 2.6)
+    ticks = [tick for tick in (0.5, 1, 2, 4, 8, 16, 32, 72) if min(sizes) * 0.8 < tick < max(sizes) * 2.6]
+    axes.set_xticks(ticks, [f"{tick:g}B" for tick in ticks])
     axes.set_xticks([], minor=True)
-    low, high = axes.get_xlim()
-    axes.set_xlim(low * 0.95, high * 1.75)
-    axes.margins(y=0.08)
+    axes.margins(y=0.1)
     axes.grid()
     axes.set_axisbelow(True)
     axes.set_xlabel("Parameters")
     axes.set_ylabel("Overall score, percent")
+    figure.draw_without_rendering()  # fixes the axes' limits, which the labels need
+    taken: list[tuple[float, float, float]] = []
+    for text, x, y, style in labels:
+        _label(axes, text, x, y, taken, style)
     return figure
 
 
-def _label(axes: Axes, text: str, x: float, y: float, placed: list[tuple[float, float]], **style: Any) -> None:
-    """Write a name right of its point, shifted where another one stands already."""
-    shift = 0.0
-    while any(abs(y + shift * 0.055 - other_y) < 0.34 and 0.35 < x / other_x < 2.9 for other_x, other_y in placed):
-        shift -= 6
-        if shift < -60:
+def _label(
+    axes: Axes, text: str, x: float, y: float, taken: list[tuple[float, float, float]], style: dict[str, Any]
+) -> None:
+    """Write a name right of its point, on the nearest line where none stands yet; a thin line leads there.
+
+    `taken` holds left, right and height of the names that stand already, in points.
+    """
+    at_x, at_y = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
+    left, right = at_x + 9, at_x + 9 + 5.6 * len(text)
+    for step in sorted(range(-12, 13), key=abs):
+        height = at_y + 5.5 * step
+        if all(right < begin or left > end or abs(height - other) > 10.5 for begin, end, other in taken):
             break
-    placed.append((x, y + shift * 0.055))
-    axes.annotate(text, (x, y), (9, shift), textcoords="offset points", fontsize=8.5, va="center", **style)
+    taken.append((left, right, height))
+    leader = {"arrowstyle": "-", "color": _FAINT, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 4}
+    axes.annotate(
+        text, (x, y), (9, height - at_y), textcoords="offset points", fontsize=8.5, va="center",
+        arrowprops=leader if abs(height - at_y) > 6 else None, **style,
+    )  # fmt: skip
 
 
+@_styled
 def columns_figure(runs: Sequence[tuple[str, Figures]], comparison: Comparison | None = None) -> Figure:
     """Draw every column of Table 3 as bars, a bar for each run; of two runs, before and after (Table 7), with gains."""
     columns = [c for c in TABLE3 if any(figures.get(c.key) is not None for _, figures in runs)]
-    figure, axes = _figure(6.4, 1.1 + len(columns) * (0.16 + 0.2 * len(runs)))
+    figure, axes = _figure(_WIDTH, 1.0 + len(columns) * (0.16 + 0.2 * len(runs)))
     thick = 0.84 / len(runs)
     for place, column in enumerate(columns):
         for number, (_, figures) in enumerate(runs):
@@ -274,12 +304,13 @@ def _gain(comparison: Comparison, key: str) -> str:
     if told is None or told["difference"] is None:
         return ""
     sure = told["p_value"] is not None and told["p_value"] < 0.05
-    return f"  ({-told['difference']:+.1f}{'*' if sure else ''})"
+    return f"  ({0.0 - told['difference']:+.1f}{'*' if sure else ''})"
 
 
+@_styled
 def heatmap_figure(rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> Figure:
     """Draw percentages as a table of cells, the darker the higher."""
-    figure, axes = _figure(6.4, 1.9 + 0.36 * len(rows))
+    figure, axes = _figure(_WIDTH, 1.9 + 0.34 * len(rows))
     numbers = [[math.nan if value is None else value for value in row] for row in values]
     axes.imshow(numbers, cmap="Blues", vmin=0, vmax=115, aspect="auto")
     for y, row in enumerate(values):
@@ -301,6 +332,7 @@ def heatmap_figure(rows: Sequence[str], columns: Sequence[str], values: Sequence
     return figure
 
 
+@_styled
 def target_count_figure(
     buckets: Sequence[str], panels: Mapping[str, Sequence[tuple[str, Sequence[float | None], Sequence[int]]]]
 ) -> Figure:
@@ -308,7 +340,7 @@ def target_count_figure(
 
     `panels` gives by the measure's title, for each run, its name, a percentage for each bucket, and the records there.
     """
-    figure, axes = _figure(6.4, 0.7 + 2.1 * len(panels), nrows=len(panels), squeeze=False, sharex=True)
+    figure, axes = _figure(_WIDTH, 0.7 + 1.9 * len(panels), nrows=len(panels), squeeze=False, sharex=True)
     for panel, (title, lines) in zip(axes[:, 0], panels.items(), strict=True):
         for number, (name, values, _) in enumerate(lines):
             panel.plot(
@@ -335,6 +367,7 @@ def target_count_figure(
     return figure
 
 
+@_styled
 def gallery_figure(shown: Mapping[str, Sequence[Shown]]) -> Figure:
     """Draw records on their images, a row each for "best" and "worst": reference solid green, prediction dashed red."""
     from matplotlib.lines import Line2D
@@ -363,21 +396,18 @@ def gallery_figure(shown: Mapping[str, Sequence[Shown]]) -> Figure:
 
 
 def _draw_marks(axes: Axes, marks: Sequence[Mark], color: str, dash: Any, width: int, level: int) -> None:
+    """Draw marks of a text: the reference's as broad lines, so that a prediction in the same place lies upon them."""
     from matplotlib.patches import Rectangle
 
-    inset = width / 110 * level  # so that a prediction that meets its reference hides none of it
     for mark in marks:
         x1, y1, x2, y2 = mark.box
-        room = inset + (width / 70 if mark.is_cell else 0)
+        room = width / 70 if mark.is_cell else 0
         corner, size = (x1 + room, y1 + room), (max(x2 - x1 - 2 * room, 1), max(y2 - y1 - 2 * room, 1))
-        for line, under in (("black", 3.6), (color, 2.0)):
-            axes.add_patch(
-                Rectangle(corner, *size, fill=False, edgecolor=line, linewidth=under,
-                          linestyle=dash if line == color else "-", alpha=0.55 if line == "black" else 1.0)
-            )  # fmt: skip
+        line = {"linewidth": 1.7, "linestyle": dash} if level else {"linewidth": 3.4}
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, **line))
         if mark.label and len(marks) <= 9:
             axes.text(
-                corner[0] + width / 100, corner[1] + size[1] * (0.04 if level == 0 else 0.96), mark.label, color=color,
-                fontsize=8, va="top" if level == 0 else "bottom",
+                corner[0] + width / 60, corner[1] + (size[1] - width / 60 if level else width / 60), mark.label,
+                color=color, fontsize=8, va="bottom" if level else "top",
                 bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1.2},
             )  # fmt: skip

@@ -50,6 +50,8 @@ def wrong_answer(subset: str, answer: str) -> str:
         return "This is a tank." if "tank" not in answer else "This is a ship."
     if subset == "counting":
         return "There are 99 instances."
+    if subset.startswith("referring"):
+        return "{<0><0><9><9>} (top left)"
     return ""
 
 
