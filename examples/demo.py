@@ -1,0 +1,104 @@
+"""The main job from end to end, on made-up images: `python examples/demo.py FOLDER` (or `make demo`).
+
+It runs the commands that you would run, and shows each of them: synthesize a source, build the dataset, load it, ask two
+made-up models, score them beside the paper's models, and write the report page.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from datasets import Dataset, disable_progress_bars, load_dataset
+from rich.console import Console
+
+from sarchat2m.vocabulary import CATEGORIES, REGIONS
+
+console = Console(highlight=False)
+
+
+def show(step: str) -> None:
+    """Print a heading."""
+    console.print(f"\n[bold]{step}[/]")
+
+
+def sarchat2m(*arguments: object) -> None:
+    """Run a command of the project as a user would, and show it."""
+    console.print(f"[cyan]$ sarchat2m {shlex.join(map(str, arguments))}[/]", soft_wrap=True)
+    command = [sys.executable, "-m", "sarchat2m.cli", *map(str, arguments)]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"The demo ends here, since that command failed: {shlex.join(command)}")
+
+
+def made_up_answer(answer: str, mistakes: float, draw: random.Random) -> str:
+    """Spoil a reference as a model might: boxes moved, categories and regions confused, now and then nothing said."""
+
+    def moved(box: re.Match[str]) -> str:
+        spread = 40 * mistakes
+        return "".join(["{", *(f"<{max(0, round(int(v) + draw.gauss(0, spread)))}>" for v in box.groups()), "}"])
+
+    def confused(word: re.Match[str]) -> str:
+        others = REGIONS if word[0] in REGIONS else CATEGORIES
+        return draw.choice(others) if draw.random() < mistakes else word[0]
+
+    if draw.random() < mistakes / 10:
+        return "I cannot tell from this image."
+    spoiled = re.sub(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}", moved, answer)
+    return re.sub(rf"\b(?:{'|'.join((*REGIONS, *CATEGORIES))})\b", confused, spoiled)
+
+
+def ask(records: Dataset, mistakes: float, out: Path) -> None:
+    """Write the answers of a made-up model, in the form that `sarchat2m predict` writes those of a real one."""
+    draw = random.Random(0)
+    with out.open("w") as file:
+        for record in records:
+            prediction = made_up_answer(record["answer"], mistakes, draw)
+            file.write(json.dumps({"id": record["id"], "subset": record["subset"], "prediction": prediction}) + "\n")
+
+
+def main(folder: Path) -> None:
+    """Run the demo in a folder, which is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    source, dataset = folder / "SARDet-made-up", folder / "sarchat2m"
+
+    show("1. A made-up source in SARDet-100K's layout; take the real one instead if you have it")
+    sarchat2m("synthesize", source, "--images", 60, "--no-quiet")
+
+    show("2. The dataset")
+    sarchat2m("build", source, dataset, "--seed", 0, "--workers", 2, "--no-quiet")
+
+    show("3. Two configs of it")
+    disable_progress_bars()
+    cache = str(folder / "cache")
+    for config in ("grounding", "referring"):
+        console.print(f'[cyan]>>> load_dataset("{dataset}", "{config}")["test"][0][/]')
+        record = load_dataset(str(dataset), config, split="test", cache_dir=cache)[0]
+        for name in ("id", "image", "question", "answer", "objects"):
+            console.print(f"  {name}: {record[name]}", markup=False, overflow="fold")
+
+    show("4. Two made-up models on the test split, beside three of the paper's")
+    columns = ["id", "subset", "answer"]
+    test = load_dataset(str(dataset), "all", split="test", columns=columns, cache_dir=cache)
+    answers = {"good": folder / "good-model.jsonl", "poor": folder / "poor-model.jsonl"}
+    ask(test, 0.1, answers["good"])
+    ask(test, 0.6, answers["poor"])
+    sarchat2m("score", *answers.values(), "--dataset", dataset, "--published", 3)
+
+    show("5. What came of it, as a page")
+    sarchat2m("report", *answers.values(), "--dataset", dataset, "--out", folder / "report")
+
+    show("Where to look")
+    console.print(f"  {dataset}/README.md    the dataset card\n  {dataset}/data         the Parquet shards")
+    console.print(f"  {folder}/report/index.html    the report: open it in a browser")
+    console.print(f'  load_dataset("{dataset}", "identification")    or any other config')
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))
