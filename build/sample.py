@@ -21,6 +21,11 @@ from sarchat2m.synthesis import synthesize
 PACKAGE = Path(__file__).parents[1] / "sarchat2m"
 IMAGES = 600
 MOST_BYTES = 3_000_000
+NOTE = """
+# SARChat-2M: the bundled sample
+
+*These images are synthetic (`sarchat2m synthesize`): they show the form of the dataset and are no SAR data.*
+"""
 
 
 def choose(source: Source) -> dict[str, list[Scene]]:
@@ -69,4 +74,6 @@ if __name__ == "__main__":
             file["path"] = file["path"].replace("data/", "sample/", 1)
         (PACKAGE / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
         write_card(PACKAGE)
+        card = PACKAGE / "README.md"
+        card.write_text(card.read_text().replace("\n# SARChat-2M\n", NOTE, 1))
         print(f"{size:,} bytes in {sample}")
