@@ -20,14 +20,20 @@ def main() -> None:
     parser.add_argument("--private", action="store_true", help="create it private")
     parser.add_argument("--revision", help="a branch other than main")
     parser.add_argument("--pull-request", action="store_true", help="open a pull request, or go on with it")
+    parser.add_argument("--overwrite", action="store_true", help="push even where something else stands")
     parser.add_argument("--metric", action="store_true", help=f"push the metric to owner/{METRIC} as well")
     options = parser.parse_args()
-    where = {"private": options.private, "revision": options.revision, "create_pr": options.pull_request}
+    how = {
+        "private": options.private,
+        "revision": options.revision,
+        "create_pr": options.pull_request,
+        "overwrite": options.overwrite,
+    }
     try:
-        print(push(options.dataset, options.repo_id, tell=print, **where).load_line)
+        print(push(options.dataset, options.repo_id, tell=print, **how).load_line)
         if options.metric:
             owner = options.repo_id.partition("/")[0]
-            print(push_metric(f"{owner}/{METRIC}", tell=print, **where).load_line)
+            print(push_metric(f"{owner}/{METRIC}", tell=print, **how).load_line)
     except SARChatError as error:
         sys.exit(f"Error: {error}")
 

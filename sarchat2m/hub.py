@@ -279,8 +279,8 @@ def _demand_ours(repository: Repository, content: _Content, commit: str, before:
     mark = repository.read(content.mark, commit) if content.mark in before else None
     if foreign and (mark is None or not content.is_mark(mark)):
         raise SARChatError(
-            f"{repository.id} holds something else already, such as {foreign[0]}: choose another name, or say that it "
-            "is to be overwritten."
+            f"{repository.id} holds something else already, such as {foreign[0]}: choose another name, or push with "
+            "--overwrite."
         )
 
 

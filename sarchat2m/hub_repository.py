@@ -17,6 +17,7 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     HFValidationError,
     LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -215,6 +216,8 @@ def _sentence(error: BaseException, repository: Repository) -> str | None:
     later = "run the same command again, which goes on where it stopped"
     if any(isinstance(e, LocalTokenNotFoundError) for e in errors):
         return "There is no token to write with: run `hf auth login`, or set HF_TOKEN."
+    if any(isinstance(e, OfflineModeIsEnabled) for e in errors):
+        return f"{hub} is not asked while HF_HUB_OFFLINE is set: unset it, and run the same command again."
     if status in (402, 413, 507) or re.search(r"quota|storage limit|storage is full|no space left", told, re.I):
         return f"{hub} has no room left for {name}: free or buy storage there, and {later}."
     if any(isinstance(e, RepositoryNotFoundError) for e in errors):

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from handmade import SMALL, make_build
-from loopback_hub import READ_TOKEN, Fault, LoopbackHub
+from loopback_hub import READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
 
 from sarchat2m.errors import SARChatError
+from sarchat2m.hub import push
 
 
 def local_files(build: Path) -> set[str]:
@@ -222,6 +223,13 @@ def test_damaged_file(hub: LoopbackHub, client: Any, small: Path, tmp_path: Path
 def test_out_of_reach(client: Any, small: Path, repo_id: str) -> None:
     with pytest.raises(SARChatError, match=r"^http://127.0.0.1:9 is out of reach: check the network, and run the same"):
         client.push(small, repo_id, endpoint="http://127.0.0.1:9")
+
+
+def test_offline(hub: LoopbackHub, small: Path, repo_id: str) -> None:
+    """In this very process, for which tests/conftest.py sets HF_HUB_OFFLINE."""
+    with pytest.raises(SARChatError, match="is not asked while HF_HUB_OFFLINE is set: unset it"):
+        push(small, repo_id, endpoint=hub.url, token=WRITE_TOKEN)
+    assert hub.requests == []
 
 
 def test_pull_request_to_a_branch(hub: LoopbackHub, client: Any, small: Path, repo_id: str) -> None:
