@@ -3,7 +3,7 @@
     kind        written by                        a record's line
     sarchat2m   `sarchat2m predict`, or by hand   {"id", "subset", "prediction" or "error", "reference", ...}
     ms-swift    `swift infer --result_path`       {"response", "labels", "messages", "images", ...}
-    lmms-eval   `lmms-eval --log_samples`         {"doc", "target", "filtered_resps", ...}
+    lmms-eval   `lmms-eval --log_samples`         {"filtered_resps", "target", "score" or "doc", ...}
 
 What a line does not say itself (the subset, the reference, the size of the image) is looked up: in the name of its
 file, in reference files such as the authors' nine (`SARChat_classify_count_test.json` ...), or in a dataset.
@@ -259,17 +259,19 @@ def _ms_swift(entry: dict[str, Any]) -> Answer:
 
 
 def _lmms_eval(entry: dict[str, Any]) -> Answer:
-    document = entry.get("doc") or {}
+    # What a task logs beside the answer is its own choice: ours logs `score`, others the dataset's whole row as `doc`.
+    logged = [entry.get(name) for name in ("doc", "score")]
+    record = {name: value for part in logged if isinstance(part, dict) for name, value in part.items()}
     response = entry["filtered_resps"]
     while isinstance(response, list):
         response = response[0]
-    size = (document.get("width"), document.get("height"))
+    size = (record.get("width"), record.get("height"))
     return Answer(
         prediction=_text(response),
-        id=document.get("id"),
-        subset=_subset(document.get("subset")),
-        question=document.get("question"),
-        reference=document.get("answer") or entry.get("target"),
+        id=record.get("id"),
+        subset=_subset(record.get("subset")),
+        question=record.get("question", entry.get("input")),
+        reference=record.get("reference", record.get("answer", entry.get("target"))),
         image_size=(int(size[0]), int(size[1])) if size[0] and size[1] else None,
     )
 

@@ -51,7 +51,7 @@ def wrong_answer(subset: str, answer: str) -> str:
     if subset == "counting":
         return "There are 99 instances."
     if subset.startswith("referring"):
-        return "{<0><0><9><9>} (top left)"
+        return "{<0><0><1><1>} (top left)"
     return ""
 
 
@@ -102,8 +102,9 @@ def application(dataset: Path, log: Path) -> Starlette:
         }
         written.write(json.dumps(entry) + "\n")
         model = body["model"]
-        if model == "slow":
+        if model.endswith("slow"):
             await asyncio.sleep(0.05)
+            model = model.removesuffix("-slow")
         if model == "asleep":
             await asyncio.sleep(60)
         if model not in ("good", "poor", "slow", "faulty", "echo"):

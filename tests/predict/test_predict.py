@@ -284,31 +284,6 @@ def test_an_answer_that_takes_too_long_is_given_up(built: Path, endpoint: Endpoi
     assert predict(str(built), Questions("asleep", limit=3), client, tmp_path / "out.jsonl").asked == {"timeout": 3}
 
 
-def test_an_endpoint_that_goes_away_in_the_middle_is_no_end(built: Path, tmp_path: Path) -> None:
-    server = Endpoint(built, tmp_path / "requests.jsonl")
-    out, questions = tmp_path / "out.jsonl", Questions("slow", limit=40)
-    client = Client(server.base_url, concurrency=2, retries=0, timeout=5)
-    program = (
-        "import pathlib, sys\nfrom sarchat2m.predict import *\n"
-        f"print(predict(sys.argv[1], {questions!r}, {client!r}, pathlib.Path(sys.argv[2])).asked)"
-    )
-    run = subprocess.Popen([sys.executable, "-c", program, str(built), str(out)])
-    while not out.exists() or out.read_bytes().count(b"\n") < 10:
-        assert run.poll() is None, "the run ended before its endpoint did"
-        time.sleep(0.02)
-    server.stop()
-    assert run.wait(60) == 0
-    kinds = Counter(line.get("error", "answered") for line in lines_of(out)[1:])
-    assert kinds["answered"] + kinds["connection"] == 40
-    assert kinds["connection"] > 0
-
-    server.start()
-    outcome = predict(str(built), questions, client, out)
-    server.stop()
-    assert outcome.asked == {"answered": kinds["connection"]}
-    assert outcome.answered_before == kinds["answered"]
-
-
 def test_nothing_is_written_where_nothing_answers(built: Path, tmp_path: Path) -> None:
     with pytest.raises(SARChatError, match=r"Nothing answers at http://127.0.0.1:9/v1 .*--base-url"):
         predict(str(built), Questions("good"), Client("http://127.0.0.1:9/v1"), tmp_path / "out.jsonl")
