@@ -39,6 +39,8 @@ SUBSETS = (
 COLUMNS = ("id", "prediction", "reference", "answer", "subset", "width", "height")
 """All that is read of a file. A dataset's own Parquet file may be uploaded as it is: its images are never decoded."""
 
+_WANTED = frozenset(COLUMNS)
+
 FILE_TYPES = (".jsonl", ".json", ".csv", ".parquet")
 
 Table = Mapping[str, "list[Any]"]
@@ -185,8 +187,10 @@ def _columns(rows: Iterable[tuple[int, Any]], name: str, unit: str) -> Table:
     for number, row in rows:
         if not isinstance(row, dict):
             raise PageError(f"{name}, {unit} {number:,} is not an object with the keys id and prediction.")
-        for key in table.keys() | (row.keys() & set(COLUMNS)):
-            table.setdefault(key, [None] * count).append(row.get(key))
+        for key in _WANTED.intersection(row).difference(table):
+            table[key] = [None] * count
+        for key, column in table.items():
+            column.append(row.get(key))
         count += 1
         if count > MAX_RECORDS:
             raise _too_many(name)

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import time
 
 import page_files
 import pyarrow
@@ -112,6 +113,17 @@ def test_the_limits_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(page_files, "MAX_MEGABYTES", 0.0001)
     with pytest.raises(PageError, match=r"many.jsonl has 0.0 MB and this page reads files up to 0.0001 MB"):
         read_file(path)
+
+
+def test_reading_takes_time_in_proportion_to_the_records():
+    def seconds(records):
+        text = "\n".join(json.dumps({"id": str(number), "prediction": "two ships"}) for number in range(records))
+        start = time.perf_counter()
+        assert len(read_text(text)["id"]) == records
+        return time.perf_counter() - start
+
+    few, many = (min(seconds(records) for _ in range(3)) for records in (4_000, 64_000))
+    assert many < 60 * few  # 16 times as many; quadratic cost would be 256
 
 
 def columns(**lists):
