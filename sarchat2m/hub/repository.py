@@ -25,7 +25,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from sarchat2m.errors import SARChatError
-from sarchat2m.hub_folder import sha256_of
+from sarchat2m.hub.folder import sha256_of
 
 __all__ = ["Remote", "Repository", "differing", "in_one_sentence"]
 

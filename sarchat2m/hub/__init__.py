@@ -18,7 +18,7 @@ from pathlib import Path
 from sarchat2m import __version__
 from sarchat2m.build import read_manifest
 from sarchat2m.errors import SARChatError
-from sarchat2m.hub_folder import (
+from sarchat2m.hub.folder import (
     CARD,
     MANIFEST,
     Manifest,
@@ -30,7 +30,7 @@ from sarchat2m.hub_folder import (
     pictures_of,
     write_whole,
 )
-from sarchat2m.hub_repository import Remote, Repository, differing, in_one_sentence
+from sarchat2m.hub.repository import Remote, Repository, differing, in_one_sentence
 from sarchat2m.vocabulary import CONFIGS, SPLITS
 
 __all__ = ["Pulled", "Pushed", "metric_folder", "pull", "push", "push_metric"]
