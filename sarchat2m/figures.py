@@ -106,7 +106,10 @@ def write_statistics(
         if progress:
             progress(len(captions), total)
     for task, example in examples.items():
-        record = find_record(str(dataset), example.id)
+        subset, split, *_ = example.id.split("/")
+        shards = (file["path"] for file in manifest["files"])
+        places = [f"{dataset}/{path}" for path in shards if path.startswith(f"data/{subset}/{split}-")]
+        record = find_record(str(dataset), example.id, places)
         boxes = [(record.categories[category], *box) for category, box in record.targets]
         table = Table(("category", "x1", "y1", "x2", "y2"), boxes)
         files |= {f"record_{task}.csv": _as_csv(table), f"record_{task}.png": save_picture(draw_record(record))}
@@ -245,13 +248,14 @@ def _draw_words(numbers: Numbers, manifest: Manifest) -> tuple[Figure, Table]:
         return f"rgb({int(255 * red)}, {int(255 * green)}, {int(255 * blue)})"
 
     cloud = WordCloud(
-        width=1600,
-        height=800,
+        width=800,
+        height=400,
+        scale=2,
         background_color="white",
         color_func=color,
         random_state=0,
         prefer_horizontal=1,
-        margin=6,
+        margin=3,
     )
     figure, (panel,) = _panels([""], 8, 4)
     panel.imshow(cloud.generate_from_frequencies(dict(ranked)).to_array(), interpolation="bilinear")

@@ -62,12 +62,13 @@ class PictureRecord(NamedTuple):
 # Finding --------------------------------------------------------------------------------------------------------------
 
 
-def find_record(dataset: str, record_id: str) -> PictureRecord:
-    """Find a record by its id; no image but its own is read.
+def find_record(dataset: str, record_id: str, files: Sequence[str] | None = None) -> PictureRecord:
+    """Find a record by its id: among the ids alone, and then its row.
 
     Args:
         dataset: A built folder, a repository of the Hub, or "sarchat2m" for the bundled sample.
         record_id: As in the column `id`; for an image with all its targets "images/<split>/<image id>".
+        files: The shards to look in, where they are known already.
 
     Raises:
         SARChatError: There is no such dataset, or no such record in it.
@@ -79,7 +80,7 @@ def find_record(dataset: str, record_id: str) -> PictureRecord:
             f'"{record_id}" is no id; records have ids like "counting/test/1/ship", and images like "images/test/1".'
         )
     column, wanted = ("image_id", int(rest)) if subset == "images" else ("id", record_id)
-    for path in data_files(dataset, subset, split):
+    for path in files or data_files(dataset, subset, split):
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 if not _may_hold(file, group, column, wanted):
@@ -307,7 +308,7 @@ def _compose(scene_of: PictureRecord, records: Sequence[PictureRecord], caption:
     widths = (max(scene.width, _SCENE // 2), _COLUMN)
     columns = [[_card(record, width, colors, most_lines) for record in records] for width in widths]
     legend = _legend(scene_of)
-    tops = (scene.height + 14 + _draw_legend(None, legend, 0, 0, widths[0]) + 44, 0)
+    tops = (scene.height + 14 + _draw_legend(None, legend, 0, 0, widths[0]) + 32 + _GAP, 0)
 
     def height(is_right: Sequence[bool]) -> int:
         return max(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,4 +41,16 @@ def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("built") / "sarchat2m"
     build(source, folder, Options(shard_bytes=2_000_000))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_figures(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of `built` with its statistics in the folder figures, shown by its card. Not to be changed."""
+    from sarchat2m.card import write_card
+    from sarchat2m.figures import write_statistics
+
+    folder = shutil.copytree(built, tmp_path_factory.mktemp("with_figures") / "sarchat2m")
+    write_statistics(folder, folder / "figures")
+    write_card(folder)
     return folder
