@@ -9,13 +9,14 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from string import Template
 from typing import Any
 
 from huggingface_hub import DatasetCardData
 
 from sarchat2m.errors import SARChatError
+from sarchat2m.locations import card_template_path
 from sarchat2m.paper import records_table5
 from sarchat2m.schema import features_of
 from sarchat2m.statistics import example_records
@@ -54,7 +55,7 @@ def write_card(dataset: str | os.PathLike[str], figures: str | None = "figures")
     if content is None:
         raise SARChatError(f"{folder.url} is no built dataset (it has no manifest.json); build one: sarchat2m build.")
     manifest: Manifest = json.loads(content)
-    text = _template().substitute(_fields(folder, manifest, figures))
+    text = Template(card_template_path().read_text(encoding="utf-8")).substitute(_fields(folder, manifest, figures))
     is_building = bool(folder.names(Folder.WORKSHOP))
     folder.write("README.md", f"---\n{card_data(manifest).to_yaml()}\n---\n\n{text}".encode())
     if not is_building:
@@ -140,13 +141,6 @@ def _sum(files: Iterable[dict[str, Any]], what: str) -> int:
 
 
 # The text -------------------------------------------------------------------------------------------------------------
-
-
-def _template() -> Template:
-    """Find the text: beside the package in a clone, within it where it is installed."""
-    package = Path(__file__).parent
-    places = [package / "dataset_card" / "template.md", package.parent / "dataset_card" / "template.md"]
-    return Template(next(place for place in places if place.exists()).read_text(encoding="utf-8"))
 
 
 def _table(header: Sequence[str], rows: Iterable[Iterable[Any]], numbers_from: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""Where things lie that come with the package as data: in a clone beside it, in an installed wheel inside of it."""
+"""Where the data lies that comes with the package: beside it in a clone, inside of it where a wheel is installed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,32 @@ from pathlib import Path
 
 from sarchat2m.errors import SARChatError
 
-__all__ = ["metric_path"]
-
-_PACKAGE = Path(__file__).parent
+__all__ = ["card_template_path", "metric_path"]
 
 
 def metric_path() -> Path:
     """Give the folder of the metric, for `evaluate.load(str(metric_path()))`.
 
-    Raises `SARChatError` if it is missing.
+    Raises:
+        SARChatError: This installation has none.
     """
-    for place in (_PACKAGE / "metrics", _PACKAGE.parent / "metrics"):
-        if (folder := place / "sarchat_bench").is_dir():
-            return folder
-    raise SARChatError("The metric is missing: reinstall sarchat2m, or use it from a whole clone.")
+    return _find("metrics/sarchat_bench")
+
+
+def card_template_path() -> Path:
+    """Give the text of the dataset card.
+
+    Raises:
+        SARChatError: This installation has none.
+    """
+    return _find("dataset_card/template.md")
+
+
+def _find(name: str) -> Path:
+    package = Path(__file__).parent
+    for place in (package.parent / name, package / name):
+        if place.exists():
+            return place
+    raise SARChatError(
+        f"This installation of sarchat2m has no {name}: install it again, from its wheel or a whole clone."
+    )

@@ -31,9 +31,10 @@ from sarchat2m.hub.folder import (
     write_whole,
 )
 from sarchat2m.hub.repository import Remote, Repository, differing, in_one_sentence
+from sarchat2m.locations import metric_path
 from sarchat2m.vocabulary import CONFIGS, SPLITS
 
-__all__ = ["Pulled", "Pushed", "metric_folder", "pull", "push", "push_metric"]
+__all__ = ["Pulled", "Pushed", "pull", "push", "push_metric"]
 
 METRIC = "sarchat_bench"
 
@@ -203,7 +204,7 @@ def push_metric(
             f"evaluate looks in a Space for a script of the Space's name, and this one is {METRIC}.py: "
             f'push to "{owner}/{METRIC}".'
         )
-    folder = metric_folder() if folder is None else Path(folder)
+    folder = metric_path() if folder is None else Path(folder)
     for needed in (f"{METRIC}.py", CARD):
         if not (folder / needed).is_file():
             raise SARChatError(f"{folder} is not the metric's folder, it has no {needed}: check the path.")
@@ -380,16 +381,3 @@ def _parts_in(out: Path, manifest: Manifest) -> set[str]:
     if any(same.get(file["path"]) != file["sha256"] for file in there["files"]):
         raise SARChatError(f"{out} holds another build than the one on the Hub: give a new folder.")
     return {file["path"] for file in there["files"]}
-
-
-def metric_folder() -> Path:
-    """Give the metric's folder: the one in the checkout, or the one that the wheel carries.
-
-    Raises:
-        SARChatError: This installation has none.
-    """
-    package = Path(__file__).parent
-    for folder in (package.parent / "metrics" / METRIC, package / "metrics" / METRIC):
-        if folder.is_dir():
-            return folder
-    raise SARChatError(f"This installation of sarchat2m has no {METRIC} folder: install it again from its wheel.")
