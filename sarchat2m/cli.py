@@ -416,6 +416,28 @@ def score(
         markdown_out.write_text(scoring.as_markdown(scores, comparison))
 
 
+@app.command()
+def export(
+    dataset: Annotated[
+        str, typer.Argument(help='A built folder, a repository of the Hub, or "sarchat2m": the sample.')
+    ],
+    out: Annotated[Path, typer.Option(help="A new folder, or one in which this export was interrupted.")],
+    format: Annotated[str, typer.Option(help="ms-swift, llava, sharegpt or trl.")] = "ms-swift",
+    config: Annotated[str, typer.Option(help="Which records, such as referring.")] = "all",
+    split: Annotated[str | None, typer.Option(help="Only this split; by default all.")] = None,
+    quiet: Quiet = None,
+) -> None:
+    """Write the data as a trainer reads it: every image once, as it is, and the records beside them."""
+    from sarchat2m.export import export as export_dataset
+
+    with progress_bar("Images", quiet) as on_images, progress_bar("Records", quiet) as on_records:
+        done = export_dataset(dataset, out, config, split, format, on_images=on_images, on_records=on_records)
+    for each, usage in done.usage.items():
+        if not _is_quiet(quiet):
+            print(f"{each}: {done.records[each]:,} records of {done.images[each]:,} images")
+        print(usage)
+
+
 Private = Annotated[bool, typer.Option("--private", help="Create the repository private.")]
 Revision = Annotated[str | None, typer.Option(help="A branch instead of main; a new one starts from main.")]
 PullRequest = Annotated[bool, typer.Option("--pull-request", help="Open a pull request, or go on with it.")]
