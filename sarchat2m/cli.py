@@ -430,7 +430,7 @@ def export(
     """Write the data as a trainer reads it: every image once, as it is, and the records beside them."""
     from sarchat2m.export import export as export_dataset
 
-    with progress_bar("Images", quiet) as on_images, progress_bar("Records", quiet) as on_records:
+    with progress_bar("Writing images", quiet) as on_images, progress_bar("Writing records", quiet) as on_records:
         done = export_dataset(dataset, out, config, split, format, on_images=on_images, on_records=on_records)
     for each, usage in done.usage.items():
         if not _is_quiet(quiet):
