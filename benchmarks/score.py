@@ -47,12 +47,12 @@ IDENTIFICATION = (
     "Category: {category}. Size: {size}. Position: {region}. Shape: {shape}.",
     "Looking at the {region} part of the image, I find a {size} {category}.",
 )
-FREE_WORDS = (
-    "the image appears to show a bright area near water with several strong returns and speckle noise around it which "
-    "may indicate metallic structures along the shore while darker pixels suggest calm sea surface or shadow regions "
-    "beside land vegetation urban buildings roads fields texture contrast intensity pattern scattering radar signal "
-    "ship ships harbor bridge aircraft small large top left right bottom center middle upper lower one two three and"
-).split()
+FREE_WORDS = """
+    the image appears to show a bright area near water with several strong returns and speckle noise around it which
+    may indicate metallic structures along the shore while darker pixels suggest calm sea surface or shadow regions
+    beside land vegetation urban buildings roads fields texture contrast intensity pattern scattering radar signal
+    ship ships harbor bridge aircraft small large top left right bottom center middle upper lower one two three and
+"""
 
 
 def box(draw):
@@ -69,7 +69,9 @@ def answer(task, draw):
     if task == "classification":
         return f"It is {category}."
     if task == "description":
-        return ". ".join(f"A {draw.choice(SIZES[1:4])} {category} is visible in the {r} portion of the image" for _, r in targets)
+        return ". ".join(
+            f"A {draw.choice(SIZES[1:4])} {category} is visible in the {r} portion of the image" for _, r in targets
+        )
     if task == "counting":
         return f"There are {len(targets)} instances. {''.join(b for b, _ in targets)}"
     if task == "grounding":
@@ -91,6 +93,7 @@ def answer(task, draw):
 def columns(style, share):
     """Make predictions, references and subsets: a share of the full test set."""
     draw = random.Random(0)
+    free_words = FREE_WORDS.split()
     predictions, references, subsets = [], [], []
     for task, count in RECORDS.items():
         for number in range(int(count * share)):
@@ -99,7 +102,7 @@ def columns(style, share):
             halves = task in ("grounding", "identification", "referring")
             subsets.append(f"{task}_{'single' if number % 2 else 'multi'}" if halves else task)
             if style == "free":
-                predictions.append(" ".join(draw.choices(FREE_WORDS, k=60)))
+                predictions.append(" ".join(draw.choices(free_words, k=60)))
             else:
                 predictions.append(right if draw.random() < 0.7 else answer(task, draw))
     return {"predictions": predictions, "references": references, "subsets": subsets}
@@ -134,7 +137,13 @@ def run(metric, style, share, batches):
         result = bench.compute(**given)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    told = {"seconds": seconds, "cpu": cpu, "peak_mb": peak / 1024, "before_mb": before / 1024, "records": len(given["subsets"])}
+    told = {
+        "seconds": seconds,
+        "cpu": cpu,
+        "peak_mb": peak / 1024,
+        "before_mb": before / 1024,
+        "records": len(given["subsets"]),
+    }
     print(json.dumps({**told, "overall": result.get("overall")}))
 
 
@@ -171,7 +180,8 @@ def main():
     print("\nGrowth with the number of records (free answers, compute):")
     for part in (0.25, 0.5, 1):
         told = best("metric", "free", share * part, 0)
-        print(f"{told['records']:>9} records {told['seconds']:>7.2f} s {1e6 * told['seconds'] / told['records']:>7.1f} µs each")
+        each = 1e6 * told["seconds"] / told["records"]
+        print(f"{told['records']:>9} records {told['seconds']:>7.2f} s {each:>7.1f} µs each")
 
 
 if __name__ == "__main__":

@@ -165,8 +165,8 @@ def doubts(box_format, numbers, boxes, sizes, farthest):
         )
     if space == "pixels" and NOTATIONS[notation].space != "pixels" and sizes is None:
         sentences.append(
-            f"Boxes in the notation {notation!r} usually count to {NOTATIONS[notation].space}; without image_sizes they "
-            "were read as pixels."
+            f"Boxes in the notation {notation!r} usually count to {NOTATIONS[notation].space}; without image_sizes "
+            "they were read as pixels."
         )
     return sentences
 

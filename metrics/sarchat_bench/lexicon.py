@@ -51,13 +51,18 @@ BOX_MARK = "\x00"
 """Stands in the text where a box was."""
 BULLET_MARK = "\x01"
 """Stands in the text where a list's bullet or number was."""
+LINE_MARK = "\x02"
+"""Stands in the text where a line ended."""
 
 TOKEN = re.compile(
-    r"[^\W\d_]+(?:'[^\W\d_]+)*(?:\d\w*)?|(?:(?<!\w)-)?\d+(?:[.,]\d+)*(?:[^\W\d_]\w*)?|(?<=\w)-(?=\w)|[.!?;:\n,(){}\x00\x01%|/=]"
+    r"[^\W\d_]+(?:'[^\W\d_]+)*(?:\d\w*)?|(?:(?<!\w)-)?\d+(?:[.,]\d+)*(?:[^\W\d_]\w*)?"
+    r"|(?<=\w)-(?=\w)|[.!?;:,(){}\x00\x01\x02%|/=]"
 )
-"""Words, numbers and marks of a lower-case text. A hyphen between two words is a token, a dash between spaces is not."""
+"""Words, numbers and marks of a lower-case text. A hyphen between words is a token, a dash between spaces is not."""
 
-_PLAIN = re.compile(r"(?:[a-z0-9 :;!?()\n\x00\"*]+|[.,](?![0-9])|(?<=[a-z0-9])-(?=[a-z0-9])|(?<=[a-z])'(?=[a-z]))*\Z")
+_PLAIN = re.compile(
+    r"(?:[a-z0-9 :;!?()\x00\x01\x02\"*]+|[.,](?![0-9])|(?<=[a-z0-9])-(?=[a-z0-9])|(?<=[a-z])'(?=[a-z]))*\Z"
+)
 """A text whose tokens are found by setting spaces around its marks: the same ones, in a third of the time."""
 
 
@@ -69,10 +74,14 @@ def tokenize(text):
     """
     if not _PLAIN.match(text):
         return TOKEN.findall(text)
-    for mark in ",.-:;!?()\n\x00":
+    for mark in ",.-:;!?()\x00\x01\x02":
         if mark in text:
             text = text.replace(mark, f" {mark} ")
     return text.replace("*", " ").replace('"', " ").split()
+
+
+def _words(text):
+    return tuple(text.split())
 
 
 _SYNONYMS = (
@@ -150,11 +159,11 @@ _ROWS = (("top", "upper", "uppermost", "topmost"), (), ("bottom", "lower", "lowe
 _COLUMNS = (("left", "leftmost", "lefthand"), (), ("right", "rightmost", "righthand"))
 _MIDDLE = ("middle", "center", "centre", "central", "centered", "centred", "centrally")
 
-_UNITS = (
+_UNITS = _words(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_TENS = _words("twenty thirty forty fifty sixty seventy eighty ninety")
 NUMBER_WORDS = {
     **{word: value for value, word in enumerate(_UNITS)},
     **{word: value for value, word in zip(range(20, 100, 10), _TENS, strict=True)},
@@ -181,7 +190,7 @@ _NEGATIONS = (
     "instead of",
     "free of",
     "devoid of",
-    *(f"{verb}n't" for verb in "is are was were do does did has have ca could would wo should must".split()),
+    *(f"{verb}n't" for verb in _words("is are was were do does did has have ca could would wo should must")),
 )
 _TURNS = ("but", "only", "just", "however", "although", "though", "except", "besides")
 _BREAKS = ("there", "there's", "with", "while", "whereas", "where", "whilst")
@@ -219,7 +228,7 @@ _REFERENCES = {
     "distributed": 0,
     BULLET_MARK: None,
 }
-"""0 stands for "mostly": the regions that follow hold some of the group; 1 for one of it, 2 for the group as a whole."""
+"""0 stands for "mostly": the regions that follow hold some of the group; 1 for one of it, 2 for the whole group."""
 
 _DISTANCE_WORDS = {
     "close": (
@@ -265,7 +274,7 @@ class Lexicon:
         for position, form in enumerate(forms):
             if not form or form in forms[:position]:
                 raise ValueError(
-                    f"vocabulary: the name {self.names[position]!r} at index {position} is empty or stands there twice; "
+                    f"vocabulary: the name {self.names[position]!r} at index {position} is empty or there twice; "
                     "give a list of different category names."
                 )
         self._entries = {}
@@ -335,7 +344,7 @@ class Lexicon:
             self._add(word, BREAK, None)
         for word, value in _REFERENCES.items():
             self._add(word, REFERENCE, value)
-        for mark in ".!?;\n":
+        for mark in ".!?;" + LINE_MARK:
             self._entries[mark] = [STOP, mark, {}]
         self._entries[":"] = [COLON, None, {}]
         self._entries[BOX_MARK] = [BOX, None, {}]

@@ -38,6 +38,7 @@ from .lexicon import (
     COLON,
     DIRECTION,
     DISTANCE,
+    LINE_MARK,
     NEGATION,
     NUMBER,
     NUMBER_WORDS,
@@ -52,6 +53,10 @@ from .lexicon import (
 
 MOST_IN_ONE_REGION = 30
 """More than that many things named for a region are an abstract position (SPEC.md § 4, grounding)."""
+
+
+def _words(text):
+    return frozenset(text.split())
 
 
 class Places(NamedTuple):
@@ -86,6 +91,7 @@ _MARKS = str.maketrans(
         "、": ",",
         "\x00": " ",
         "\x01": " ",
+        "\x02": " ",
     }
 )
 
@@ -98,7 +104,7 @@ def answer_part(text):
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_MARKS)
-    elif "\x00" in text or "\x01" in text:
+    elif "\x00" in text or "\x01" in text or "\x02" in text:
         text = text.translate(_MARKS)
     if "\n" in text:
         text = _WRAPPED.sub(" ", text)
@@ -134,7 +140,7 @@ def _without_thoughts(text):
 def tokens_of(text):
     """Split an answer into words, numbers and marks."""
     if "\n" in text or text[:1] in "-*+•·(0123456789":
-        text = _BULLET.sub(f" {BULLET_MARK} ", text)
+        text = _BULLET.sub(f" {BULLET_MARK} ", text).replace("\n", f" {LINE_MARK} ")
     return tokenize(text)
 
 
@@ -142,21 +148,21 @@ def tokens_of(text):
 # Regions
 # ---------------------------------------------------------------------------------------------------------------------
 
-_IMAGE_WORDS = frozenset(
+_IMAGE_WORDS = _words(
     "image images picture scene frame figure photo photograph view map scan tile patch grid screen canvas imagery shot "
-    "display panel crop window sar radar satellite chip plot raster snapshot".split()
+    "display panel crop window sar radar satellite chip plot raster snapshot"
 )
-_REGION_NOUNS = frozenset(
+_REGION_NOUNS = _words(
     "- hand side sides part parts portion portions area areas region regions section sections corner corners quadrant "
-    "edge edges half third most location position zone zones margin border end sector quarter boundary cell".split()
+    "edge edges half third most location position zone zones margin border end sector quarter boundary cell"
 )
 _BETWEEN_REGION_WORDS = frozenset(("-", "of", "the", "side", "part", "hand", "portion", "edge", "half"))
-_NO_PLACE_BEHIND = frozenset(
+_NO_PLACE_BEHIND = _words(
     "direction directions directional orientation axis view views down angle angles now away looking turn line lines "
-    "coordinate coordinates point points pixel pixels frequency x y".split()
+    "coordinate coordinates point points pixel pixels frequency x y"
 )
-_NO_PLACE_BEFORE = frozenset("shopping city town data its their box bounding".split())
-_RIGHT_HERE = frozenset("next beside at in on above below near by behind after before there here along across".split())
+_NO_PLACE_BEFORE = _words("shopping city town data its their box bounding")
+_RIGHT_HERE = _words("next beside at in on above below near by behind after before there here along across")
 
 
 def _merge(first, second):
@@ -176,6 +182,8 @@ def _names_a_place(tokens, events, k, start, end, value):
     """Tell whether a region's words, tokens start to end, say where something is; `k` is the event behind them."""
     behind = tokens[end] if end < len(tokens) else ""
     before = tokens[start - 1] if start else ""
+    if behind == "-" and end + 1 < len(tokens):
+        behind = tokens[end + 1]
     if behind in _NO_PLACE_BEHIND or before in _NO_PLACE_BEFORE or behind[:1].isdigit():
         return False
     if value == (None, 2) and behind in _RIGHT_HERE and before not in ("the", "-", "far"):
@@ -211,9 +219,7 @@ def _place_at(tokens, events, k):
     while k < count and events[k][0] == REGION:
         _, other, other_start, other_end = events[k]
         gap = tokens[end:other_start]
-        near = not gap or (
-            len(gap) <= 4 and _BETWEEN_REGION_WORDS.issuperset(gap) and (len(gap) == 1 or "of" in gap)
-        )
+        near = not gap or (len(gap) <= 4 and _BETWEEN_REGION_WORDS.issuperset(gap) and (len(gap) == 1 or "of" in gap))
         merged = _merge(value, other)
         if merged is None:
             if None in value and gap and (gap == ["-"] or gap[0] == "to"):  # "left-right", "from top to bottom"
@@ -261,24 +267,22 @@ def _first_place(tokens, events):
 # Categories that are said to be there
 # ---------------------------------------------------------------------------------------------------------------------
 
-_ENDS_NEGATION = frozenset(
-    ", at on in near with is are was were that which has have contain contains containing show shows showing".split()
-)
+_ENDS_NEGATION = _words(", at on in near with is are was were that which has contains containing shows showing")
 _LIST_GLUE = frozenset((",", "or", "nor", "and", "any", "other", "/"))
 _BE = frozenset(("is", "are", "was", "were", "be", "been"))
 _NOT_BE = frozenset(("isn't", "aren't", "wasn't", "weren't"))
-_PRESENT = frozenset("present visible seen found there detected observed identified shown visible recognizable".split())
+_PRESENT = _words("present visible seen found there detected observed identified shown visible recognizable")
 _ABSENT = frozenset(("absent", "missing"))
 _MAY_DENY = frozenset((":", "=", "-", *_BE, *_NOT_BE, "can", "cannot", "can't"))
 _NONE = frozenset(("no", "none", "absent", "not", "false", "n", "nil", "null"))
 _CUES = frozenset(("candidate", "candidates", "option", "options", "choice", "choices", "choose"))
-_CUE_GAP = frozenset(
-    "( : category categories class classes list are is include includes the following of target from , these one".split()
+_CUE_GAP = _words(
+    "( : category categories class classes list are is include includes the following of target from , these one"
 )
-_SURROUNDING = frozenset("near beside alongside inside within outside behind around beneath under nearby".split())
-_SURROUNDING_THE = frozenset("in at on by from to into off along across over above below between past against".split())
+_SURROUNDING = _words("near beside alongside inside within outside behind around beneath under nearby")
+_SURROUNDING_THE = _words("in at on by from to into off along across over above below between past against")
 _CLOSENESS = frozenset(("close", "next", "adjacent", "far", "away", "distant", "relative"))
-_DETERMINERS = frozenset("the a an this that its nearest closest nearby large small big".split())
+_DETERMINERS = _words("the a an this that its nearest closest nearby large small big")
 
 
 def _negated(tokens, events):
@@ -541,9 +545,7 @@ class Reader:
         starts = list(_negated(tokens, events))
         for kind, _, start, end, *_ in events:
             if kind == NEGATION:
-                if tokens[start] == "none":
-                    starts.append(start)
-                elif _ENDS_NEGATION.isdisjoint(tokens[end : end + 4]) and not _THINGS.isdisjoint(tokens[end : end + 4]):
+                if tokens[start] == "none" or (_ENDS_NEGATION.isdisjoint(tokens[end : end + 4]) and not _THINGS.isdisjoint(tokens[end : end + 4])):
                     starts.append(start)
         starts += [i for i, token in enumerate(tokens) if token == "nothing"]
         return min(starts, default=None)
@@ -582,12 +584,12 @@ _COORDINATES = re.compile(
 )
 """Coordinates in brackets, whatever the notation: their numbers count nothing."""
 
-_UNIT_WORDS = frozenset(
+_UNIT_WORDS = _words(
     "m meter meters metre metres km kilometers kilometres cm mm px pixel pixels % percent degree degrees ghz mhz x by "
-    "bit bits bands m2 st nd rd th dpi".split()
+    "bit bits bands m2 st nd rd th dpi"
 )
-_THINGS = frozenset(
-    "instance instances target targets object objects item items one ones such sign signs trace evidence vessels".split()
+_THINGS = _words(
+    "instance instances target targets object objects item items one ones such sign signs trace evidence vessels"
 )
 _TOTALS = frozenset(
     ("total", "altogether", "count", "number", "totaling", "totalling", "sum", "counted", "quantity", "overall")
@@ -624,7 +626,7 @@ def _numbers(tokens):
         unfit = (
             behind in _UNIT_WORDS
             or (behind == "-" and tokens[end + 1 : end + 2] not in (["ship"],) and digits)
-            or (digits and (before == "-" or before in _LABELS and not (before == "no" and behind)))
+            or (digits and (before == "-" or (before in _LABELS and not (before == "no" and behind))))
             or (behind == ")" and before != "(")
             or before == "%"
         )
@@ -672,7 +674,7 @@ def _number_at(tokens, i):
 def _continues(current, word):
     """Tell whether "twenty-" or "one hundred and" goes on with a word."""
     step = NUMBER_WORDS.get(word, 0)
-    return (current % 100 == 0 and 0 < step < 100) or (20 <= current % 100 and current % 10 == 0 and 0 < step < 10)
+    return (current % 100 == 0 and 0 < step < 100) or (current % 100 >= 20 and current % 10 == 0 and 0 < step < 10)
 
 
 def _digits(token):
@@ -695,7 +697,7 @@ def _is_total(tokens, number):
     for token in reversed(tokens[max(0, number.start - 6) : number.start]):
         if token in _TOTALS:
             return True
-        if token[0] in _DIGITS or token in (".", "\n", ",", "there"):
+        if token[0] in _DIGITS or token in (".", LINE_MARK, ",", "there"):
             break
     behind = tokens[number.end : number.end + 4]
     return "altogether" in behind or any(pair == ("in", "total") for pair in zip(behind, behind[1:], strict=False))
@@ -706,7 +708,7 @@ def _counts_things(tokens, number, category_starts):
     for j in range(number.end, min(number.end + 4, len(tokens))):
         if j in category_starts or tokens[j] in _THINGS:
             return True
-        if tokens[j] in (".", ",", "\n", ":", "and", "in"):
+        if tokens[j] in (".", ",", LINE_MARK, ":", "and", "in"):
             break
     return tokens[number.start - 2 : number.start] in (["there", "are"], ["there", "is"]) if number.start > 1 else False
 
@@ -714,6 +716,10 @@ def _counts_things(tokens, number, category_starts):
 # ---------------------------------------------------------------------------------------------------------------------
 # Sentences of a description or a grounding answer
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+_SAYS_SIZE = _words("is are was were looks appears seems size : be quite rather")
+_APPROACH = _words("near toward towards slightly closer just close")
 
 
 class _Thing:
@@ -768,8 +774,10 @@ class _Sentences:
             last = self.row[-1] if self.row else None
             if following is not None and following[0] == CATEGORY and following[2] - end <= 4:
                 self.size = value
-            elif isinstance(last, _Thing) and last.size is None:
-                last.size = value
+            elif isinstance(last, _Thing) or self.tokens[start - 1] in _SAYS_SIZE:
+                last = next((item for item in reversed(self.row) if isinstance(item, _Thing)), None)
+                if last is not None and last.size is None:
+                    last.size = value
             else:
                 self.size = value
         elif kind == NUMBER:
@@ -793,7 +801,7 @@ class _Sentences:
         elif kind == BREAK:
             self.row.append(_BREAK)
         elif kind == STOP:
-            if value == "\n" and self.row[-1:] == [_COLON] and isinstance(self.row[0], _Place):
+            if value == LINE_MARK and self.row[-1:] == [_COLON] and isinstance(self.row[0], _Place):
                 self.lead = [item for item in self.row if isinstance(item, _Place)]
                 self._begin()
             else:
@@ -846,19 +854,13 @@ class _Sentences:
                 self._pair(self._without_group_places(row))
             elif self.last is not None and (self.speaks_of_last or _BOX in row):
                 self._continue(places)
-        elif things and self.lead and not self._has_prose(row):
-            for thing in things:
-                for place in self.lead:
-                    self._add(thing, place, len(self.lead) == 1)
+        elif things and self.lead:
+            self._add_all(things, self.lead)
         if things:
             self.last = things[-1]
             if not places:
                 self.group = range(0)
         self._begin()
-
-    @staticmethod
-    def _has_prose(row):
-        return False
 
     @staticmethod
     def _times(thing):
@@ -953,22 +955,21 @@ class _Sentences:
         self._add_all([whole], places)
 
     def _add_all(self, things, places):
+        """Add a pair for each thing at each place, as often as the numbers say.
+
+        The things' number goes to the only place without one of its own: all of it if that comes first ("2 ships in the
+        top left and 3 in the top right"), else what the other places leave ("the others in the top right").
+        """
+        without = [place for place in places if place.times is None]
         for thing in things:
+            if not thing.real:
+                continue
             for place in places:
-                self._add(thing, place, len(places) == 1)
-
-    def _add(self, thing, place, alone):
-        if not thing.real:
-            return
-        times = 1
-        if place.times is not None:
-            times = place.times
-        elif alone and thing.times is not None and not self.partly:
-            times = thing.times
-        if times > MOST_IN_ONE_REGION:
-            times = 1
-        if times:
-            self.pairs.append((thing.category, place.region, times))
-
-
-_APPROACH = frozenset("near toward towards slightly closer just close".split())
+                times = 1 if place.times is None else place.times
+                if [place] == without and thing.times is not None and not self.partly:
+                    others = 0 if place is places[0] else sum(other.times for other in places if other is not place)
+                    times = max(1, thing.times - others)
+                if times > MOST_IN_ONE_REGION:
+                    times = 1
+                if times:
+                    self.pairs.append((thing.category, place.region, times))

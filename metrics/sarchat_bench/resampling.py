@@ -46,7 +46,7 @@ def resample(verdicts, samples, seed):
 
 
 def intervals(subsets, judged, records, confidence, samples, seed):
-    """Give for every key the percentile interval (low, high) of its bootstrap distribution, None where there is none."""
+    """Give for every key the percentile interval (low, high) of its bootstrap distribution, None if there is none."""
     (sums,) = resample([judged], samples, seed)
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     result = {}

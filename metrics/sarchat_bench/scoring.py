@@ -480,7 +480,8 @@ def overall_score(columns, counts):
     A column that is missing or None is left out of its task's mean (Eq. 5), a task without columns or records out of
     the overall mean; None if nothing is left. Raises ValueError for a name that is no column or no task.
 
-    >>> overall_score({"counting": 60.0, "counting_iou25": 30.0, "classification": 80.0}, {"counting": 3, "classification": 1})
+    >>> columns = {"counting": 60.0, "counting_iou25": 30.0, "classification": 80.0}
+    >>> overall_score(columns, {"counting": 3, "classification": 1})
     53.75
     """
     known = [column for names in TASKS.values() for column in names]
