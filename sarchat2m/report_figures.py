@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from sarchat2m.errors import SARChatError
 from sarchat2m.gallery import Mark, Shown
@@ -92,11 +92,13 @@ def _styled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return in_style
 
 
-def _figure(width: float, height: float, **options: Any) -> tuple[Figure, Any]:
+def _figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained", **options: Any
+) -> tuple[Figure, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure, figure.subplots(**options)
 
@@ -247,7 +249,7 @@ def _label(
     `taken` holds left, right and height of the names that stand already, in points.
     """
     at_x, at_y = axes.transData.transform((x, y)) * 72 / axes.figure.dpi
-    left, right = at_x + 9, at_x + 9 + 5.6 * len(text)
+    left, right = at_x + 9, at_x + 9 + 6.2 * len(text)
     for step in sorted(range(-12, 13), key=abs):
         height = at_y + 5.5 * step
         if all(right < begin or left > end or abs(height - other) > 10.5 for begin, end, other in taken):
@@ -375,13 +377,17 @@ def gallery_figure(shown: Mapping[str, Sequence[Shown]]) -> Figure:
 
     ends = [(end, records) for end, records in shown.items() if records]
     across = max(len(records) for _, records in ends)
-    figure, axes = _figure(3.3 * across, 0.4 + 3.75 * len(ends), nrows=len(ends), ncols=across, squeeze=False)
+    height = 0.5 + 3.7 * len(ends)
+    # The other layout would draw every image twice to find the sizes, which are known here.
+    figure, axes = _figure(3.3 * across, height, None, nrows=len(ends), ncols=across, squeeze=False)
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.5 / height, top=1 - 0.42 / height, wspace=0.03, hspace=0.14)
     for panel in axes.flat:
         panel.set_axis_off()
     for row, (end, records) in zip(axes, ends, strict=True):
         for panel, record in zip(row, records, strict=False):
             picture = Image.open(io.BytesIO(record.image))
-            panel.imshow(picture, cmap="gray", extent=(0, record.width, record.height, 0), vmin=0, vmax=255)
+            extent = (0, record.width, record.height, 0)
+            panel.imshow(picture, cmap="gray", extent=extent, vmin=0, vmax=255, interpolation="nearest")
             _draw_marks(panel, record.reference_marks, REFERENCE_COLOR, "-", record.width, 0)
             _draw_marks(panel, record.prediction_marks, PREDICTION_COLOR, (0, (4, 2.5)), record.width, 1)
             panel.set_xlim(0, record.width)
@@ -391,7 +397,7 @@ def gallery_figure(shown: Mapping[str, Sequence[Shown]]) -> Figure:
         Line2D([], [], color=REFERENCE_COLOR, linewidth=2, label="reference (solid)"),
         Line2D([], [], color=PREDICTION_COLOR, linewidth=2, linestyle=(0, (4, 2.5)), label="prediction (dashed)"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=9, frameon=False)
     return figure
 
 

@@ -13,25 +13,22 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from sarchat2m.cli import app
 from sarchat2m.geometry import region
 from sarchat2m.vocabulary import SUBSETS, TASK_OF_SUBSET
 from tests.predict.conftest import Endpoint
 from tests.predict.model_server import ERR_EVERY
 
-COMMAND = [sys.executable, "-m", "sarchat2m.cli"]
+ENVIRONMENT = {**os.environ, "COLUMNS": "160", "OPENAI_API_KEY": "sk-end-to-end"}
 
 
 def run(*arguments: str | Path) -> str:
-    """Run the command line as a user does; give what it prints."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "COLUMNS": "160", "OPENAI_API_KEY": "sk-end-to-end"},
-    )
-    assert done.returncode == 0, done.stderr
+    """Run the command line; give what it prints."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=ENVIRONMENT)
+    if done.exception:
+        raise done.exception
     return done.stdout
 
 
@@ -100,8 +97,8 @@ def test_predict_score_and_report_give_the_known_figures(built: Path, tmp_path: 
         return ["predict", built, "--model", model, "--out", out, *address]
 
     # The endpoint goes away in the middle: what it did not answer is recorded, and asked when it is back.
-    command = [*COMMAND, *map(str, predict_command("good-slow", good))]
-    asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "sarchat2m.cli", *map(str, predict_command("good-slow", good))]
+    asking = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     while not good.exists() or good.read_bytes().count(b"\n") < 20:
         assert asking.poll() is None, asking.communicate()
         time.sleep(0.02)
@@ -137,10 +134,7 @@ def test_predict_score_and_report_give_the_known_figures(built: Path, tmp_path: 
     assert overall["p_value"] < 0.05
     assert "sk-end-to-end" not in good.read_text() + told
 
-    told = run("report", f"before-7B={poor}", f"after-7B={good}", "--out", tmp_path / "report")
-    page = (tmp_path / "report" / "index.html").read_text()
-    for model in ("good", "poor"):
-        value = f"{expected(built, ERR_EVERY[model])['overall']:.2f}"
-        assert value in told
-        assert f">{value}" in page
-    assert {path.stem for path in (tmp_path / "report" / "figures").iterdir()} >= {"leaderboard", "radar", "columns"}
+    told = run("report", f"poor-7B={poor}", "--out", tmp_path / "report")
+    value = f"{expected(built, ERR_EVERY['poor'])['overall']:.2f}"
+    assert f"poor-7B: {value} overall" in told
+    assert f">{value}" in (tmp_path / "report" / "index.html").read_text()
