@@ -60,10 +60,9 @@ TOKEN = re.compile(
 )
 """Words, numbers and marks of a lower-case text. A hyphen between words is a token, a dash between spaces is not."""
 
-_PLAIN = re.compile(
-    r"(?:[a-z0-9 :;!?()\x00\x01\x02\"*]+|[.,](?![0-9])|(?<=[a-z0-9])-(?=[a-z0-9])|(?<=[a-z])'(?=[a-z]))*\Z"
-)
-"""A text whose tokens are found by setting spaces around its marks: the same ones, in a third of the time."""
+_PLAIN = re.compile(r"[a-z0-9 .,:;!?()\x00\x01\x02\"*'-]*\Z")
+_TRICKY = re.compile(r"[.,](?=[0-9])|-(?<![a-z0-9]-)|-(?![a-z0-9])|'(?<![a-z]')|'(?![a-z])")
+"""A text that is plain and not tricky is split by setting spaces around its marks: into the same tokens, in less time."""
 
 
 def tokenize(text):
@@ -72,7 +71,7 @@ def tokenize(text):
     >>> tokenize("3 ships in the top-left; no cars.")
     ['3', 'ships', 'in', 'the', 'top', '-', 'left', ';', 'no', 'cars', '.']
     """
-    if not _PLAIN.match(text):
+    if not _PLAIN.match(text) or _TRICKY.search(text):
         return TOKEN.findall(text)
     for mark in ",.-:;!?()\x00\x01\x02":
         if mark in text:

@@ -545,7 +545,8 @@ class Reader:
         starts = list(_negated(tokens, events))
         for kind, _, start, end, *_ in events:
             if kind == NEGATION:
-                if tokens[start] == "none" or (_ENDS_NEGATION.isdisjoint(tokens[end : end + 4]) and not _THINGS.isdisjoint(tokens[end : end + 4])):
+                behind = tokens[end : end + 4]
+                if tokens[start] == "none" or (_ENDS_NEGATION.isdisjoint(behind) and not _THINGS.isdisjoint(behind)):
                     starts.append(start)
         starts += [i for i, token in enumerate(tokens) if token == "nothing"]
         return min(starts, default=None)
@@ -681,7 +682,7 @@ def _digits(token):
     """Read digits with a sign, thousands separators or decimals; None for what is none, such as "3rd"."""
     if not token.lstrip("-").replace(",", "").replace(".", "").isdigit():
         return None
-    whole, point, fraction = token.partition(".")
+    whole, _, fraction = token.partition(".")
     if "," in whole:
         head, *groups = whole.split(",")
         if len(head) > 3 or any(len(group) != 3 for group in groups):
