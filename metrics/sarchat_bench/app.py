@@ -8,6 +8,7 @@ Everything runs where the page runs: no font, script or figure is loaded from an
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import gradio as gr
 from page_files import FILE_TYPES, MAX_MEGABYTES, PageError, check_file, gather, read_file, read_text
 from page_leaderboard import PUBLISHED, Model, leaderboard_html, task_table_html
 from page_radar import radar_svg
-from page_result import notices_html, pages, problem_html, records_html, select, summary_html
+from page_result import notices_html, pages, problem_html, records_html, select, summary_html, working_html
 from page_scoring import BOX_FORMATS, VERDICTS, Scored, score, write_downloads
 
 HERE = Path(__file__).parent
@@ -43,33 +44,32 @@ differ by up to 0.9 points.</p>"""
 
 
 def run(
-    file: str | None,
-    text: str | None,
-    reference_file: str | None,
-    name: str,
-    box_format: str,
-    compared: list[str],
-    progress: gr.Progress = gr.Progress(),  # noqa: B008 - this default is how gradio hands over its progress bar
-) -> tuple[Any, ...]:
-    """Score what the visitor gave and fill the page; what is wrong with it is told in one sentence instead."""
+    file: str | None, text: str | None, reference_file: str | None, name: str, box_format: str, compared: list[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Score what the visitor gave and fill the page; what is wrong with it is told in one sentence instead.
+
+    Yields values for status, state, summary, downloads, records tab, both files, subset, verdict, records, page number,
+    leaderboard, radar plot and task table; first the steps on the way, which change the status only.
+    """
     text = text or ""  # the box in the tab that was never opened gives None
     try:
         if file and text.strip():
             raise PageError("There are both a file and pasted text: remove one, so that it is clear which one counts.")
         if not file and not text.strip():
             raise PageError("There is nothing to score yet: upload a file of predictions, or paste some.")
-        progress(0.05, desc="Reading the files")
+        yield step("Step 1 of 3: reading the files …")
         predictions = read_file(Path(file)) if file else read_text(text)
         references = read_file(Path(reference_file)) if reference_file else None
         answers = gather(predictions, references, Path(file).name if file else "The pasted text")
-        progress(0.3, desc=f"Scoring {len(answers.ids):,} records")
+        yield step(f"Step 2 of 3: scoring {len(answers.ids):,} records …")
         scored = score(answers, name.strip() or "Your model", box_format)
-        progress(0.9, desc="Writing the downloads")
+        yield step("Step 3 of 3: writing the downloads …")
         downloads = write_downloads(scored)
     except PageError as error:
-        cleared = (None, "", gr.update(visible=False), gr.update(visible=False), *(gr.update(),) * 6)
-        return problem_html(str(error)), *cleared, *pictures(None, compared)
-    return (
+        cleared = (None, "", gr.update(visible=False), gr.update(visible=False), *(gr.skip(),) * 6)
+        yield problem_html(str(error)), *cleared, *pictures(None, compared)
+        return
+    yield (
         notices_html(scored),
         scored,
         summary_html(scored),
@@ -81,6 +81,11 @@ def run(
         *turn(scored, "all", "all", 1),
         *pictures(scored, compared),
     )
+
+
+def step(sentence: str) -> tuple[Any, ...]:
+    """Give the outputs of `run` that say what is going on and leave the rest as it is."""
+    return working_html(sentence), *(gr.skip(),) * 13
 
 
 def check(file: str) -> Any:
@@ -105,7 +110,7 @@ def turn(scored: Scored | None, subset: str, verdict: str, page: int) -> tuple[s
         return "", gr.update()
     chosen = select(scored.records, subset, verdict)
     page = min(max(int(page or 1), 1), pages(chosen))
-    return records_html(chosen, page), gr.update(value=page, maximum=pages(chosen), label=f"Page, of {pages(chosen):,}")
+    return records_html(chosen, page), gr.update(value=page, label=f"Page, of {pages(chosen):,}")
 
 
 def build() -> gr.Blocks:
@@ -166,7 +171,7 @@ def build() -> gr.Blocks:
                 with gr.Row():
                     subset = gr.Dropdown(["all"], value="all", label="Subset", min_width=140)
                     verdict = gr.Dropdown(["all", "not right", *VERDICTS], value="all", label="Judged", min_width=140)
-                    number = gr.Number(1, label="Page", precision=0, minimum=1, min_width=110)
+                    number = gr.Number(1, label="Page", precision=0, min_width=110)
                 with gr.Row():
                     back = gr.Button("Previous page", size="sm", min_width=120)
                     forward = gr.Button("Next page", size="sm", min_width=120)
@@ -180,7 +185,7 @@ def build() -> gr.Blocks:
                 *(subset, verdict, records, number),
                 *(board, radar, tasks),
             ],
-            show_progress_on=status,
+            show_progress="hidden",
             api_name="score",
         )
         for upload in (file, reference_file):
@@ -190,10 +195,15 @@ def build() -> gr.Blocks:
         compared.input(pictures, [state, compared], [board, radar, tasks], show_progress="hidden")
         filters = [state, subset, verdict]
         for choice in (subset, verdict):
-            choice.input(lambda *chosen: turn(*chosen, 1), filters, [records, number], show_progress="hidden")
-        for event, step in ((number.submit, 0), (back.click, -1), (forward.click, 1)):
+            choice.input(
+                lambda scored, subset, verdict: turn(scored, subset, verdict, 1),
+                filters,
+                [records, number],
+                show_progress="hidden",
+            )
+        for event, by in ((number.submit, 0), (back.click, -1), (forward.click, 1)):
             event(
-                lambda scored, subset, verdict, page, step=step: turn(scored, subset, verdict, (page or 1) + step),
+                lambda scored, subset, verdict, page, by=by: turn(scored, subset, verdict, (page or 1) + by),
                 [*filters, number],
                 [records, number],
                 show_progress="hidden",

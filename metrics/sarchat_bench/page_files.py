@@ -116,7 +116,7 @@ def gather(predictions: Table, references: Table | None = None, name: str = "The
     ids = _ids(predictions, name) if "id" in predictions else None
     notes: list[str] = []
     if references is None:
-        rows, found = range(len(texts)), predictions
+        rows, found = list(range(len(texts))), predictions
         if _reference_column(predictions) is None:
             raise PageError(
                 f'{name}: there is no column "reference" to compare with: add it, or give a reference file with '
@@ -175,7 +175,8 @@ def _read_parquet(path: Path, name: str) -> Table:
             columns = [column for column in file.schema_arrow.names if column in COLUMNS]
             if file.metadata.num_rows > MAX_RECORDS:
                 raise _too_many(name)
-            return file.read(columns=columns).to_pydict()
+            table: Table = file.read(columns=columns).to_pydict()
+            return table
     except (pyarrow.ArrowException, OSError) as error:
         raise PageError(f"{name} cannot be read as Parquet: {_first_line(error)}.") from None
 

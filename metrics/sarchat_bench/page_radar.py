@@ -42,11 +42,11 @@ def _series(number: int, model: Model) -> str:
     if len(known) == len(TASKS):
         line = f"<polygon class='area' points='{_points([score for _, score in known])}'/>"
     else:
-        neighbours = ((axis, (axis + 1) % len(TASKS)) for axis in range(len(TASKS)))
+        neighbours = zip(enumerate(scores), enumerate([*scores[1:], scores[0]], start=1), strict=True)
         line = "".join(
-            f"<polyline class='area' points='{_pair(_at(a, scores[a]))} {_pair(_at(b, scores[b]))}'/>"
-            for a, b in neighbours
-            if scores[a] is not None and scores[b] is not None
+            f"<polyline class='area' points='{_pair(_at(a, one))} {_pair(_at(b, other))}'/>"
+            for (a, one), (b, other) in neighbours
+            if one is not None and other is not None
         )
     markers = "".join(_marker(number, *_at(axis, score)) for axis, score in known)
     return f"<g class='series-{number}'><title>{escape(model.name)}</title>{line}{markers}</g>"

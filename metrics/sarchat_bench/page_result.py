@@ -21,6 +21,11 @@ def problem_html(sentence: str) -> str:
     return f"<div class='notice problem' role='alert'>{escape(sentence)}</div>"
 
 
+def working_html(sentence: str) -> str:
+    """Give the notice that says what the page is doing, with a bar that moves."""
+    return f"<div class='notice note' role='status'>{escape(sentence)}<div class='bar'></div></div>"
+
+
 def notices_html(scored: Scored) -> str:
     """Give what the visitor should know before comparing figures: the metric's warnings, and what is missing."""
     warnings = "".join(f"<div class='notice warning'>{escape(text)}</div>" for text in scored.warnings)

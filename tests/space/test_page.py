@@ -206,6 +206,27 @@ def test_upload_score_and_read(visit, expected, tmp_path):
     assert [record["id"] for record in records] == [row["id"] for row in reversed(EXAMPLE)]
 
 
+def test_many_records_show_progress_and_are_turned_page_by_page(visit, tmp_path):
+    page = visit(1280)
+    many = [{**row, "id": f"{row['id']}/{copy}"} for copy in range(300) for row in EXAMPLE]
+    upload(page, "predictions-file", write_jsonl(tmp_path / "many.jsonl", many))
+    page.locator("#score").click()
+    page.get_by_text(f"Step 2 of 3: scoring {len(many):,} records").wait_for()
+    screenshot(page, "1280-progress")
+    page.locator("#summary .summary").wait_for()
+    assert page.locator("#status .bar").count() == 0
+    tab(page, "Records")
+    page.get_by_text("Records 1 to 20 of 3,000").wait_for()
+    page.get_by_role("button", name="Next page").click()
+    page.get_by_text("Records 21 to 40 of 3,000").wait_for()
+    page.get_by_label("Page, of 150").fill("900")
+    page.get_by_label("Page, of 150").press("Enter")
+    page.get_by_text("Records 2,981 to 3,000 of 3,000").wait_for()
+    page.get_by_label("Subset").click()
+    page.get_by_role("option", name="counting").click()
+    page.get_by_text("Records 1 to 20 of 300").wait_for()
+
+
 @pytest.mark.parametrize("color_scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_on_a_phone_nothing_sticks_out(visit, color_scheme):
     page = visit(390, 844, color_scheme)
