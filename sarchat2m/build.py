@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -120,9 +120,9 @@ def build(
             full, or a file changed meanwhile: then `resume` goes on.
     """
     folder = Folder(out)
-    state = _look_at(folder)
-    _refuse_unasked(folder, state, resume, overwrite)
-    with nullcontext(scheduler) if scheduler else local_processes(workers) as run:
+    with _telling(folder), nullcontext(scheduler) if scheduler else local_processes(workers) as run:
+        state = _look_at(folder)
+        _refuse_unasked(folder, state, resume, overwrite)
         content = _read(source, options, run, on_check)
         dialogues = Dialogues(content.categories, options.seed, options.variants, options.subsets)
         identity = _identity(content, options)
@@ -141,9 +141,9 @@ def build(
         if state is None or overwrite:
             folder.write(f"{Folder.WORKSHOP}/plan.json", _as_json(identity))
         files = _write_shards(folder, ranges, content.categories, options, run, on_build)
-    manifest = _manifest(content, identity, files)
-    folder.write("manifest.json", _as_json(manifest))
-    return _finish(folder, manifest)
+        manifest = _manifest(content, identity, files)
+        folder.write("manifest.json", _as_json(manifest))
+        return _finish(folder, manifest)
 
 
 def read_manifest(dataset: str | os.PathLike[str]) -> dict[str, Any]:
@@ -209,6 +209,17 @@ def _subsets_in(split: SourceSplit, piece: slice, dialogues: Dialogues) -> list[
     return [subset for subset in SUBSETS if subset in present] + ["images"]
 
 
+@contextmanager
+def _telling(folder: Folder) -> Iterator[None]:
+    """Turn what goes wrong in the output folder into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SARChatError(f"The disk of {folder.url} is full; make room, then go on with --resume.") from error
+        raise SARChatError(f"{folder.url}: {error}; mend that, then go on with --resume.") from error
+
+
 def _write_shards(
     folder: Folder,
     ranges: list[ImageRange],
@@ -219,10 +230,10 @@ def _write_shards(
 ) -> list[dict[str, Any]]:
     total, done = sum(len(part.scenes) for part in ranges), 0
     files: dict[int, list[dict[str, Any]]] = {}
+    begun = {f"{Folder.WORKSHOP}/{name}" for name in folder.names(Folder.WORKSHOP)}
     for part in ranges:
-        journal = _read_json(folder, part.journal)
-        if journal is not None and all(folder.size(file["path"]) == file["bytes"] for file in journal):
-            files[part.number] = journal
+        if part.journal in begun and (written := _finished(folder, part)) is not None:
+            files[part.number] = written
             done += len(part.scenes)
     if progress and done:
         progress(done, total)
@@ -232,12 +243,22 @@ def _write_shards(
 
     schemas = {subset: shard_schema(subset, categories) for subset in (*options.subsets, "images")}
     work = partial(write_range, folder=folder, categories=categories, options=options, schemas=schemas)
+    journal = {part.number: part.journal for part in left}
     for number, images, written in scheduler(work, left):
+        if folder.size(journal[number]) is None:
+            raise SARChatError(f"A worker's {folder.url} is not ours; give a folder or URL that all machines share.")
         files[number] = written
         done += images
         if progress:
             progress(done, total)
     return [file for number in sorted(files) for file in files[number]]
+
+
+def _finished(folder: Folder, part: ImageRange) -> list[dict[str, Any]] | None:
+    """Give the manifest's entries of a range whose shards are all there, otherwise None."""
+    journal: list[dict[str, Any]] | None = _read_json(folder, part.journal)
+    whole = journal is not None and all(folder.size(file["path"]) == file["bytes"] for file in journal)
+    return journal if whole else None
 
 
 def write_range(
@@ -252,7 +273,10 @@ def write_range(
         SARChatError: An image file is gone or has changed, or the disk is full.
     """
     dialogues = Dialogues(categories, options.seed, options.variants, options.subsets)
-    try:
+    with _telling(folder):
+        # A cluster runs a range again when the worker is lost that has just written it.
+        if (written := _finished(folder, part)) is not None:
+            return part.number, len(part.scenes), written
         with folder.replacing(*part.shards.values()) as sinks, ExitStack() as stack:
             writers = {
                 subset: stack.enter_context(ShardWriter(sink, subset, schemas[subset]))
@@ -270,10 +294,6 @@ def write_range(
                 length, sha256 = writer.close()
                 entries.append({"path": part.shards[subset], "records": writer.rows, "bytes": length, "sha256": sha256})
         folder.write(part.journal, _as_json(entries))
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SARChatError(f"The disk of {folder.url} is full; make room, then go on with --resume.") from error
-        raise SARChatError(f"{folder.url}: {error}; mend that, then go on with --resume.") from error
     return part.number, len(part.scenes), entries
 
 
@@ -339,7 +359,7 @@ def _finish(folder: Folder, manifest: dict[str, Any]) -> dict[str, Any]:
     from sarchat2m.card import write_card
 
     if folder.names(Folder.WORKSHOP):
-        write_card(Path(folder.path()))
+        write_card(folder.url)
         folder.remove(Folder.WORKSHOP)
     return manifest
 

@@ -5,14 +5,18 @@ A scheduler takes a function and its items and gives the results as they come, i
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from socket import gethostname
 from typing import Any, TypeVar
 
 from sarchat2m.errors import SARChatError
@@ -79,30 +83,73 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
     one by one, since Dask would make those anew that lay on a lost worker.
 
     Raises:
-        SARChatError: Dask is not installed, nobody answers at the address, or the cluster is gone.
+        SARChatError: Dask is not installed, nobody answers at the address, the cluster is gone, or its workers cannot
+            do the work.
     """
     try:
         from distributed import Client, KilledWorker
         from distributed import as_completed as dask_as_completed
     except ImportError as error:
         raise SARChatError("--scheduler needs Dask: pip install 'sarchat2m[dask]'.") from error
-    try:
-        client = Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise SARChatError(f"No Dask scheduler answers at {address}; start one, or mend the address.") from error
+    _knock(address)
 
     def run(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        futures = client.map(function, items, pure=False)
+        work = partial(_on_equal_terms, function, _versions())
+        # In one piece, the items of a large source would be more than Dask takes without a warning.
+        futures = client.map(work, items, pure=False, batch_size=8)
         try:
-            for future, result in dask_as_completed(futures, with_results=True):
+            for future, result in dask_as_completed(futures, loop=client.loop, with_results=True):
                 future.release()
+                if isinstance(result, CancelledError):
+                    raise result
                 yield result
+        except SARChatError:
+            raise
         except KilledWorker as error:
             raise SARChatError(
-                f"Several workers of {address} were lost over one range; give them more memory, then --resume."
+                f"Several workers of {address} were lost over one range; give them more memory, then go on with "
+                "--resume."
+            ) from error
+        except CancelledError as error:
+            raise SARChatError(f"The Dask cluster at {address} is gone; start it, then go on with --resume.") from error
+        except Exception as error:
+            fault = " ".join(f"{type(error).__name__}: {error}".split())
+            raise SARChatError(
+                f"A worker of {address} failed ({fault:.200}); install there what is installed here, then go on with "
+                "--resume."
             ) from error
         finally:
             client.cancel(futures)
 
-    with client:
+    with Client(address, timeout="10s", set_as_default=False) as client:
         yield run
+
+
+def _knock(address: str) -> None:
+    """See that a Dask scheduler answers: a client that fails to connect leaves threads behind that complain at exit."""
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    async def knock() -> None:
+        arguments = Security().get_connection_args("client")
+        connection = await asyncio.wait_for(connect(address, timeout=5, **arguments), 5)
+        await connection.close()
+
+    try:
+        # In a thread, since a notebook has a loop running in this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: asyncio.run(knock())).result()
+    except Exception as error:  # something else that answers there leads Dask to errors of every kind
+        raise SARChatError(f"No Dask scheduler answers at {address}; start one, or mend the address.") from error
+
+
+def _versions() -> dict[str, str]:
+    """Give what a worker must have as we have it, or the bytes would differ."""
+    return {name: version(name) for name in ("sarchat2m", "pyarrow")}
+
+
+def _on_equal_terms(function: Callable[[Item], Result], wanted: dict[str, str], item: Item) -> Result:
+    for name, found in _versions().items():
+        if found != wanted[name]:
+            raise SARChatError(f"{gethostname()} has {name} {found}, not {wanted[name]}; install the same there.")
+    return function(item)
