@@ -41,7 +41,7 @@ def _slices(pairs, predicted_count):
     first = 0
     total = 0
     for record, size in enumerate(pairs.tolist()):
-        if total and total + size > _PAIRS_AT_ONCE:
+        if record > first and total + size > _PAIRS_AT_ONCE:
             yield first, record
             first, total = record, 0
         total += size
