@@ -344,7 +344,7 @@ def draw_record(record: PictureRecord) -> Image.Image:
 def save_picture(picture: Image.Image) -> bytes:
     """Encode a picture as PNG."""
     stream = io.BytesIO()
-    picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+    picture.save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -71,24 +71,26 @@ class _Kind(NamedTuple):
 
 _SQUARES = ((512, 512), (640, 640), (800, 800))
 _KINDS = (
-    _Kind(30, "sea", ".jpg", ((256, 256),), (("ship", 1, 2, 0.08, 0.24),)),
-    _Kind(9, "anchorage", ".jpg", ((256, 256),), (("ship", 2, 6, 0.06, 0.16),)),
-    _Kind(6, "coast", ".png", ((800, 800), (640, 640)), (("ship", 3, 14, 0.03, 0.12),)),
-    _Kind(2, "strait", ".jpg", ((500, 350), (416, 320)), (("ship", 1, 4, 0.06, 0.3),)),
-    _Kind(17, "river", ".jpg", ((256, 256),), (("bridge", 1, 3, 0.12, 0.5),)),
-    _Kind(8, "port", ".png", ((256, 256), (512, 512)), (
+    _Kind(44, "sea", ".jpg", ((256, 256),), (("ship", 1, 2, 0.08, 0.24),)),
+    _Kind(3, "anchorage", ".jpg", ((256, 256),), (("ship", 2, 6, 0.06, 0.16),)),
+    _Kind(1, "coast", ".png", ((800, 800), (640, 640)), (("ship", 3, 14, 0.03, 0.12),)),
+    _Kind(1, "strait", ".jpg", ((500, 350), (416, 320)), (("ship", 1, 4, 0.06, 0.3),)),
+    _Kind(16, "river", ".jpg", ((256, 256),), (("bridge", 1, 2, 0.12, 0.5),)),
+    _Kind(4, "port", ".png", ((256, 256), (512, 512)), (
         ("harbor", 0, 1, 0.2, 0.45), ("bridge", 1, 2, 0.1, 0.35), ("ship", 1, 4, 0.06, 0.16),
     )),
-    _Kind(7, "depot", ".jpg", ((256, 256),), (("tank", 2, 16, 0.05, 0.16),)),
-    _Kind(3, "terminal", ".png", ((256, 256),), (
+    _Kind(5, "depot", ".jpg", ((256, 256),), (("tank", 1, 8, 0.05, 0.16),)),
+    _Kind(1.5, "terminal", ".png", ((256, 256),), (
         ("tank", 1, 8, 0.06, 0.14), ("harbor", 0, 1, 0.25, 0.5), ("ship", 0, 3, 0.08, 0.18),
     )),
-    _Kind(13, "airport", ".jpg", _SQUARES, (("aircraft", 2, 8, 0.07, 0.17),)),
+    _Kind(10, "airport", ".jpg", _SQUARES, (("aircraft", 1, 7, 0.07, 0.17),)),
     _Kind(2, "apron", ".jpg", ((224, 224),), (("aircraft", 1, 3, 0.2, 0.62),)),
-    _Kind(1.5, "street", ".jpg", ((512, 512),), (("car", 3, 20, 0.03, 0.06),)),
-    _Kind(0.7, "roadstead", ".bmp", ((512, 512), (640, 640)), (("ship", 1, 5, 0.08, 0.3),)),
-    _Kind(0.8, "fleet", ".png", ((800, 800),), (("ship", 31, 48, 0.02, 0.05),)),
+    _Kind(1, "street", ".jpg", ((512, 512),), (("car", 3, 17, 0.03, 0.06),)),
+    _Kind(0.5, "roadstead", ".bmp", ((512, 512), (640, 640)), (("ship", 1, 5, 0.08, 0.3),)),
+    _Kind(0.15, "fleet", ".png", ((800, 800),), (("ship", 31, 48, 0.02, 0.05),)),
 )  # fmt: skip
+# The weights give the categories' shares about as the paper's Table 1 has them: ship 47 %, aircraft 20, car 5, tank 12,
+# bridge 14, harbor 2.
 _PROBABILITIES = np.array([kind.weight for kind in _KINDS]) / sum(kind.weight for kind in _KINDS)
 
 # Every split opens with these, so that a handful of images already holds each category, each subset and each file type:
@@ -277,53 +279,49 @@ def _across(width: int, height: int, centre: tuple[float, float], angle: float) 
     return distance
 
 
-def _ground(plan: Plan, rng: np.random.Generator) -> Pixels:
-    """Draw the reflectivity (an amplitude; 1 is mean land) of water and land around the targets of a plan."""
-    sheets, width, height = _sheets(), plan.width, plan.height
-    categories = {category for category, _ in plan.targets}
-    side = min(width, height)
-    sea = np.float32(rng.choice((0.05, 0.1, 0.22, 0.42), p=(0.3, 0.3, 0.25, 0.15))) * rng.uniform(0.8, 1.25)
-    water: Pixels = _cut(sheets.swell, width, height, rng) * np.float32(sea)
-    if categories <= {"ship"} and rng.random() < 0.55:
-        return water
+def _seaward(plan: Plan, centre: tuple[float, float], angles: Sequence[float]) -> float:
+    """Choose the direction (0 is down, a quarter turn is right) in which the ships lie most to sea of a centre."""
+    ships = [(x + w / 2 - centre[0], y + h / 2 - centre[1]) for name, (x, y, w, h) in plan.targets if name == "ship"]
+    return max(angles, key=lambda a: min((dx * math.sin(a) + dy * math.cos(a) for dx, dy in ships), default=0))
 
-    # Land where the relief is above 0: tilted so that a coast crosses the scene, cut by a river under a bridge, lowered
-    # around ships, raised around what stands on land.
-    centre = (width * rng.uniform(0.35, 0.65), height * rng.uniform(0.35, 0.65))
-    ships = [
-        (box[0] + box[2] / 2 - centre[0], box[1] + box[3] / 2 - centre[1])
-        for name, box in plan.targets
-        if name == "ship"
-    ]
-    # Of some directions the one in which the ships lie most to sea.
-    seaward = max(
-        rng.uniform(0, 2 * math.pi, 6),
-        key=lambda angle: min((dx * math.sin(angle) + dy * math.cos(angle) for dx, dy in ships), default=0),
-    )
-    for category, box in plan.targets:
-        if category == "harbor":  # the coast runs along its quay
-            x, y, box_width, box_height = box
-            seaward = _quay(plan, box) * math.pi / 2
-            centre = (
-                x + box_width * (0.5 - 0.4 * math.sin(seaward)),
-                y + box_height * (0.5 - 0.4 * math.cos(seaward)),
-            )
-    # Positive where the land is, away from the sea.
-    slope = _across(width, height, centre, -seaward) * np.float32(-5 / side)
-    relief = 0.55 * _cut(sheets.relief, width, height, rng)
+
+def _relief(plan: Plan, rng: np.random.Generator) -> Pixels:
+    """Draw what decides between land (above 0) and water: a tilted plane with hills, cut by rivers under bridges."""
+    width, height = plan.width, plan.height
+    side = min(width, height)
+    categories = {category for category, _ in plan.targets}
+    relief: Pixels = 0.55 * _cut(_sheets().relief, width, height, rng)
     if not categories & set(_AFLOAT):
         relief += 3
-    elif categories <= {"bridge", "tank", "car", "aircraft"}:
+    elif not categories & {"ship", "harbor"}:
         relief += 1.6
     else:
-        relief += slope + np.float32(1.6 if "tank" in categories and "harbor" not in categories else 0)
-    for category, box in plan.targets:
+        centre = (width * rng.uniform(0.35, 0.65), height * rng.uniform(0.35, 0.65))
+        seaward = _seaward(plan, centre, rng.uniform(0, 2 * math.pi, 6).tolist())
+        for category, box in plan.targets:
+            if category == "harbor":  # the coast runs along its quay
+                x, y, box_width, box_height = box
+                seaward = _quay(plan, box) * math.pi / 2
+                centre = (
+                    x + box_width * (0.5 - 0.4 * math.sin(seaward)),
+                    y + box_height * (0.5 - 0.4 * math.cos(seaward)),
+                )
+        relief -= _across(width, height, centre, -seaward) * np.float32(5 / side)
+        if "tank" in categories and "harbor" not in categories:
+            relief += 1.6
+    bridges = [box for category, box in plan.targets if category == "bridge"]
+    for box in bridges:  # for its ends to stand on
+        length = math.hypot(box[2], box[3])
+        window = _grown(box, 0.8 * length, width, height)
+        shore = 5 * (_hill(box, 0.2 * length, window) - np.float32(0.35))
+        np.maximum(relief[window], 0.4 * relief[window] + shore, out=relief[window])
+    banks = np.clip(relief, -1.5, 1.5) * np.float32(0.12)
+    for box in bridges:
         x, y, box_width, box_height = box
-        if category == "bridge":
-            along = math.atan2(box_height, box_width) * _leaning(plan, box)
-            river = np.abs(_across(width, height, (x + box_width / 2, y + box_height / 2), along + math.pi / 2))
-            bank = 0.36 * math.hypot(box_width, box_height)
-            np.minimum(relief, (river - np.float32(bank)) / np.float32(0.2 * side) + 0.12 * relief, out=relief)
+        along = math.atan2(box_height, box_width) * _leaning(plan, box)
+        river = np.abs(_across(width, height, (x + box_width / 2, y + box_height / 2), along + math.pi / 2))
+        bank = np.float32(0.36 * math.hypot(box_width, box_height))
+        np.minimum(relief, (river - bank) / np.float32(0.2 * side) + banks, out=relief)
     margin = 0.02 * side
     # Ships last, since a ship on land would look stranger than a tank by the water.
     for category, box in sorted(plan.targets, key=lambda target: target[0] == "ship"):
@@ -334,7 +332,20 @@ def _ground(plan: Plan, rng: np.random.Generator) -> Pixels:
                 np.minimum(relief[window], 0.4 * relief[window] - shore, out=relief[window])
             else:
                 np.maximum(relief[window], 0.4 * relief[window] + shore, out=relief[window])
+    return relief
 
+
+def _ground(plan: Plan, rng: np.random.Generator) -> Pixels:
+    """Draw the reflectivity (an amplitude; 1 is mean land) of water and land around the targets of a plan."""
+    sheets, width, height = _sheets(), plan.width, plan.height
+    categories = {category for category, _ in plan.targets}
+    side = min(width, height)
+    sea = np.float32(rng.choice((0.05, 0.1, 0.22, 0.42), p=(0.3, 0.3, 0.25, 0.15))) * rng.uniform(0.8, 1.25)
+    water: Pixels = _cut(sheets.swell, width, height, rng) * np.float32(sea)
+    if categories <= {"ship"} and rng.random() < 0.55:
+        return water
+
+    relief = _relief(plan, rng)
     is_urban = bool(rng.random() < 0.5) or "car" in categories
     land = _cut(sheets.town if is_urban else sheets.land, width, height, rng)
     water *= np.float32(0.6)
@@ -360,7 +371,10 @@ def _leaning(plan: Plan, box: Bbox) -> int:
 
 def _quay(plan: Plan, box: Bbox) -> int:
     """Decide to which side of a harbor the water lies: 0 below, 1 right, 2 above, 3 left of its quay."""
-    return (int(box[0]) * 3 + int(box[1]) * 5 + plan.key[2]) % 4
+    first = (int(box[0]) * 3 + int(box[1]) * 5 + plan.key[2]) % 4
+    sides = [(first + turn) % 4 for turn in range(4)]
+    centre = (box[0] + box[2] / 2, box[1] + box[3] / 2)
+    return round(_seaward(plan, centre, [side * math.pi / 2 for side in sides]) * 2 / math.pi)
 
 
 def _axis(width: float, height: float, breadth: float) -> tuple[float, float]:

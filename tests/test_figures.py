@@ -28,7 +28,6 @@ from sarchat2m.pictures import (
     draw_record,
     find_record,
     overview_picture,
-    save_picture,
     show_record,
 )
 from sarchat2m.vocabulary import CATEGORIES, REGIONS, SHAPES, SUBSETS, TASKS
@@ -264,12 +263,6 @@ def test_the_picture_holds_the_whole_dialogue_however_long() -> None:
     assert margin.min() == margin.max(), "nothing runs over the lower edge"
     tall = draw_record(_record([(0, (5, 5, 60, 60))], answer, (60, 800)))
     assert np.asarray(tall.convert("L"))[:, -pictures._MARGIN + 4 :].std() == 0
-
-
-def test_pictures_are_png_of_few_colours(built: Path) -> None:
-    content = save_picture(draw_record(find_record(str(built), "images/test/1")))
-    with Image.open(io.BytesIO(content)) as image:
-        assert (image.format, image.mode) == ("PNG", "P")
 
 
 def test_the_overview_has_a_dialogue_of_every_task(
