@@ -719,6 +719,9 @@ def _counts_things(tokens, number, category_starts):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+_MOST_COMBINED = 1000
+"""Where more things would go with all of more places than this, only the last thing does: no person speaks so."""
+
 _SAYS_SIZE = _words("is are was were looks appears seems size : be quite rather")
 _APPROACH = _words("near toward towards slightly closer just close")
 
@@ -760,6 +763,7 @@ class _Sentences:
 
     def _begin(self):
         self.row = []
+        self.thing = None  # the thing of this sentence that was named last
         self.number = None  # a number that nothing has taken yet, and the token behind it
         self.size = None
         self.speaks_of_last = self.partly = self.wholly = False
@@ -776,9 +780,8 @@ class _Sentences:
             if following is not None and following[0] == CATEGORY and following[2] - end <= 4:
                 self.size = value
             elif isinstance(last, _Thing) or self.tokens[start - 1] in _SAYS_SIZE:
-                last = next((item for item in reversed(self.row) if isinstance(item, _Thing)), None)
-                if last is not None and last.size is None:
-                    last.size = value
+                if self.thing is not None and self.thing.size is None:
+                    self.thing.size = value
             else:
                 self.size = value
         elif kind == NUMBER:
@@ -794,9 +797,8 @@ class _Sentences:
                 self.wholly = True
         elif kind == BOX:
             self.row.append(_BOX)
-            thing = next((item for item in reversed(self.row) if isinstance(item, _Thing)), self.last)
-            if thing is not None:
-                self.boxed.add(thing.category)
+            if self.thing is not None or self.last is not None:
+                self.boxed.add((self.thing or self.last).category)
         elif kind == COLON:
             self.row.append(_COLON)
         elif kind == BREAK:
@@ -821,6 +823,7 @@ class _Sentences:
             return
         thing = _Thing(category, times, real and times != 0)
         thing.size, self.size = self.size, None
+        self.thing = thing
         self.row.append(thing)
 
     def _take_place(self, region, start, single):
@@ -890,24 +893,22 @@ class _Sentences:
                     first = before.index(named[0])
                     before = before[:first] + [item for item in before[first:] if not isinstance(item, _Place)]
                     return before + behind
-        thing = None
         kept = []
-        for position, item in enumerate(row):
+        boxed_behind = False  # whether a place with a box follows that speaks of the same thing
+        waiting = []  # places without box and number that a group may turn out to stand in front of
+        for item in reversed(row):
             if isinstance(item, _Thing):
-                thing = item
-            elif (
-                isinstance(item, _Place)
-                and thing is not None
-                and (thing.times or 1) > 1
-                and not item.boxed
-                and item.times is None
-            ):
-                rest = row[position + 1 :]
-                until = next((k for k, other in enumerate(rest) if isinstance(other, _Thing)), len(rest))
-                if any(isinstance(other, _Place) and other.boxed for other in rest[:until]):
-                    continue
-            kept.append(item)
-        return kept
+                kept += [] if boxed_behind and (item.times or 1) > 1 else waiting
+                kept.append(item)
+                boxed_behind, waiting = False, []
+            elif isinstance(item, _Place) and boxed_behind and not item.boxed and item.times is None:
+                waiting.append(item)
+            else:
+                boxed_behind = boxed_behind or (isinstance(item, _Place) and item.boxed)
+                kept += waiting
+                waiting = []
+                kept.append(item)
+        return (kept + waiting)[::-1]
 
     def _pair(self, row):
         """Pair things with places: each run of places goes with the things before it, or after it."""
@@ -962,6 +963,8 @@ class _Sentences:
         top left and 3 in the top right"), else what the other places leave ("the others in the top right").
         """
         without = [place for place in places if place.times is None]
+        if len(things) * len(places) > _MOST_COMBINED:
+            things = things[-1:]
         for thing in things:
             if not thing.real:
                 continue
