@@ -93,9 +93,8 @@ def write_statistics(
         raise SARChatError(f"{out} holds something else; name a new folder for the statistics.")
     numbers = count(str(dataset), manifest)
     files = {f"{name}.csv": _as_csv(table) for name, table in numbers.tables.items()}
-    charts = {
-        name: (caption, draw) for name, (caption, draw) in _CHARTS.items() if draw is not _draw_shapes or numbers.shapes
-    }
+    of_answers = {"shapes": numbers.shapes, "words": numbers.words}  # there may be none
+    charts = {name: chart for name, chart in _CHARTS.items() if of_answers.get(name, True)}
     examples = example_records(str(dataset), manifest)
     captions: dict[str, str] = {}
     total = len(charts) + len(examples)

@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
-from sarchat2m import pictures
+from sarchat2m import card, cli, figures, pictures
+from sarchat2m.build import build
+from sarchat2m.card import write_card
 from sarchat2m.errors import SARChatError
 from sarchat2m.figures import TABLES, write_statistics
 from sarchat2m.geometry import Box, notation
@@ -105,6 +107,26 @@ def test_without_the_extra_it_says_what_to_install(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("boxes", [[], [[10, 10, 30, 20]]])
+def test_a_dataset_with_little_in_it_has_its_figures_too(tmp_path: Path, boxes: list[list[float]]) -> None:
+    # One image of another set, in one split: with no target there is no answer to count words and shapes in.
+    (tmp_path / "source" / "Annotations").mkdir(parents=True)
+    (tmp_path / "source" / "JPEGImages").mkdir()
+    Image.new("L", (90, 60), 40).save(tmp_path / "source" / "JPEGImages" / "0.png")
+    coco = {
+        "images": [{"id": 0, "file_name": "0.png", "width": 90, "height": 60}],
+        "annotations": [{"id": i, "image_id": 0, "category_id": 3, "bbox": box} for i, box in enumerate(boxes)],
+        "categories": [{"id": 3, "name": "ferry"}],
+    }
+    (tmp_path / "source" / "Annotations" / "test.json").write_text(json.dumps(coco))
+    build(tmp_path / "source", tmp_path / "out")
+    captions = write_statistics(tmp_path / "out", tmp_path / "out" / "figures")
+    assert CHARTS - set(captions) == (set() if boxes else {"shapes", "words"})
+    assert {f"record_{task}" for task in TASKS if boxes and task != "description"} == set(captions) - CHARTS
+    write_card(tmp_path / "out")
+    assert "## Statistics" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_what_is_no_dataset_or_lacks_the_images_is_refused(built: Path, tmp_path: Path) -> None:
     with pytest.raises(SARChatError, match=r"no manifest\.json"):
         write_statistics(tmp_path, tmp_path / "figures")
@@ -127,6 +149,28 @@ def test_a_record_of_any_subset_is_found_as_it_is(built: Path) -> None:
             assert record.image.tobytes() == image.convert("RGB").tobytes()
         assert [{"bbox": list(box), "category": category} for category, box in record.targets] == row["objects"]
         assert record.categories == CATEGORIES
+
+
+def test_the_commands_call_these_functions(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["sarchat2m", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == (1 if "nowhere" in arguments else 0)
+
+    run("show", str(built), "images/test/1", "--out", str(tmp_path / "image.png"))
+    assert capsys.readouterr().out.strip() == str(tmp_path / "image.png")
+    assert (tmp_path / "image.png").read_bytes().startswith(b"\x89PNG")
+    run("stats", "nowhere")
+    assert "nowhere is no built dataset" in capsys.readouterr().err
+    called: list[Any] = []
+    monkeypatch.setattr(figures, "write_statistics", lambda *args: called.append(args[:2]) or {})
+    monkeypatch.setattr(card, "write_card", lambda dataset: called.append(("card", dataset)))
+    run("stats", str(built), "--out", str(tmp_path / "statistics"))
+    run("stats", str(built))
+    assert called == [(built, tmp_path / "statistics"), (built, built / "figures"), ("card", built)]
 
 
 def test_an_image_is_shown_by_its_id(built: Path, tmp_path: Path) -> None:
