@@ -149,7 +149,9 @@ _WHAT_IT_IS_NOT = (
 
 def _files_in(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix in (".json", ".jsonl"))
+        found = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".jsonl"))
+        # lmms-eval puts its own figures beside the answers.
+        return [file for file in found if not file.name.endswith("_results.json")]
     if not path.is_file():
         raise SARChatError(f"There is no file {path}.")
     return [path]

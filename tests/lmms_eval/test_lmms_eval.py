@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from answering_server import fingerprint, serving
 
+from sarchat2m.predictions import read_run
+from sarchat2m.scoring import score
 from sarchat2m.vocabulary import CATEGORIES, SUBSETS, TASK_OF_SUBSET, TASKS
 
 pytestmark = pytest.mark.slow
@@ -30,11 +32,11 @@ def records() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def evaluated(records, tmp_path_factory: pytest.TempPathFactory) -> Callable:
-    """Give a function that runs the tasks with a model and gives lmms-eval's results and its logged samples."""
+    """Give a function that runs tasks with a model; it gives the results, the logged samples and their folder."""
     if not LMMS_EVAL.exists():
         pytest.skip("needs .venv-lmms: bash tests/export/environment.sh lmms")
 
-    def run(model: str, model_args: str, tasks: str) -> tuple[dict, dict[str, list[dict]]]:
+    def run(model: str, model_args: str, tasks: str) -> tuple[dict, dict[str, list[dict]], Path]:
         folder = tmp_path_factory.mktemp("lmms")
         command = [LMMS_EVAL, "--model", model, "--model_args", model_args, "--tasks", tasks, "--batch_size", "1"]
         command += ["--include_path", ROOT / "recipes" / "lmms_eval", "--log_samples", "--output_path", folder / "out"]
@@ -56,7 +58,7 @@ def evaluated(records, tmp_path_factory: pytest.TempPathFactory) -> Callable:
             ]
             for path in (folder / "out").rglob("*_samples_*.jsonl")
         }
-        return json.loads(results.read_text())["results"], samples
+        return json.loads(results.read_text())["results"], samples, results.parent
 
     return run
 
@@ -70,7 +72,7 @@ def test_right_answers_score_100_and_wrong_ones_what_equation_4_says(evaluated, 
         return "There are 4321 instances." if question.startswith("[count]") else right
 
     with serving(answer) as url:
-        results, samples = evaluated("openai", f"model=known,base_url={url},api_key=none", "sarchat_bench")
+        results, samples, folder = evaluated("openai", f"model=known,base_url={url},api_key=none", "sarchat_bench")
 
     for subset in SUBSETS:
         figures = {
@@ -91,10 +93,13 @@ def test_right_answers_score_100_and_wrong_ones_what_equation_4_says(evaluated, 
     known = {tuple(json.loads(line)) for line in example}
     assert {tuple(row) for rows in samples.values() for row in rows} == known, "our example of the logs is out of date"
 
+    # `sarchat2m score` on the folder of the logs, as the recipe says, comes to the same.
+    assert score(read_run(folder), confidence=None).figures["overall"] == pytest.approx(expected)
+
 
 def test_any_other_model_runs_too(evaluated):
     """lmms-eval's dummy says the same to everything, by its other way of asking: text and pictures apart."""
-    results, samples = evaluated("dummy", "response=There is a ship.", "sarchat_bench_classification")
+    results, samples, _ = evaluated("dummy", "response=There is a ship.", "sarchat_bench_classification")
     rows = samples["classification"]
     named = [{category for category in CATEGORIES if category in row["target"]} for row in rows]
     right = sum(categories == {"ship"} for categories in named)
