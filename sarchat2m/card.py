@@ -254,8 +254,8 @@ def _unusual(source: dict[str, dict[str, Any]], skipped: Sequence[str]) -> str:
     sentence = (
         f"Of the source's {total('annotations'):,} annotations {total('usable'):,} are used. Left out are "
         f"{total('crowd'):,} marked as crowds, {total('ignored'):,} marked to be ignored, and {total('unusable'):,} "
-        "boxes with less than one pixel of width or height within the image; "
-        f"{total('images_without_targets'):,} images have no target left."
+        "boxes with less than one pixel of width or height within the image. Images without any target left: "
+        f"{total('images_without_targets'):,}."
     )
     if skipped:
         sentence += f" Images were left out for {len(skipped):,} problems, which `manifest.json` lists."

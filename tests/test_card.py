@@ -162,7 +162,7 @@ def test_what_has_no_record_is_not_declared_and_the_rest_loads(tmp_path: Path) -
     assert data["train"].num_rows == 3
     text = (tmp_path / "out" / "README.md").read_text()
     assert "2 targets of ferries" in text
-    assert "1 images have no target left" in text
+    assert "Images without any target left: 1." in text
 
 
 def test_a_source_without_any_target_still_has_its_images(tmp_path: Path) -> None:
