@@ -168,7 +168,7 @@ def export(
 
     Raises:
         SARChatError: There is no such dataset, config, split or format; an image is missing or of no known kind; `out`
-            holds something else.
+            holds something else, or cannot be written.
 
     Example:
         >>> export("sarchat2m", "OUT", "referring", "test").usage["test"]  # doctest: +SKIP
@@ -176,7 +176,24 @@ def export(
     """
     if format not in FORMATS:
         raise SARChatError(f'There is no format "{format}": take one of {", ".join(FORMATS)}.')
-    name, folder, layout = os.fspath(dataset), Path(out), FORMATS[format]
+    try:
+        return _export(os.fspath(dataset), Path(out), config, split, format, on_images, on_records)
+    except OSError as error:
+        raise SARChatError(
+            f"The export to {out} stopped ({error}): when there is room again, the same command goes on."
+        ) from error
+
+
+def _export(
+    name: str,
+    folder: Path,
+    config: str,
+    split: str | None,
+    format: str,
+    on_images: Progress | None,
+    on_records: Progress | None,
+) -> Exported:
+    layout = FORMATS[format]
     sources = {one: Dataset(name, config, one) for one in _splits(name, config, split)}
     files = {one: data_files(name, config, one) for one in sources}
     records = {one: sum(map(_rows, paths)) for one, paths in files.items()}
@@ -254,7 +271,8 @@ class _State:
 
     def __init__(self, folder: Path, of: Row) -> None:
         self._path = folder / STATE
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        begun = _partial(self._path)  # all that is there, if a run was stopped in its first moment
+        if folder.exists() and (not folder.is_dir() or any(file != begun for file in folder.iterdir())):
             try:
                 found = json.loads(self._path.read_bytes())
             except (OSError, ValueError):
@@ -307,7 +325,7 @@ def _write_records(
     if final.exists():  # only a whole file has this name
         on_batch(sum(map(_rows, sources)))
         return
-    partial = final.with_name(f".{final.name}.partial")
+    partial = _partial(final)
     sources_done, size = state.done.get(file, (0, 0))
     if not partial.exists() or partial.stat().st_size < size:
         sources_done, size = 0, 0
@@ -345,8 +363,13 @@ def _extension(content: bytes, image_id: int, split: str) -> str:
     )
 
 
+def _partial(path: Path) -> Path:
+    """Give the name under which a file is written until it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
+    partial = _partial(path)
     partial.write_bytes(content)
     partial.replace(path)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -245,6 +246,35 @@ def test_an_image_of_no_known_kind_is_named(built, tmp_path):
     pq.write_table(pa.Table.from_pylist(rows), strange / "data" / "images" / images.name)
     with pytest.raises(SARChatError, match=rf"Image {rows[2]['image_id']} of the split test is of no known kind"):
         export(strange, tmp_path / "out", split="test")
+
+
+FULL = """
+import resource, sys
+from sarchat2m.errors import SARChatError
+from sarchat2m.export import export
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    export(sys.argv[1], sys.argv[2], "identification_multi", "test", "llava")
+except SARChatError as error:
+    print(error)
+"""
+
+
+def test_no_room_is_one_sentence_and_the_run_goes_on_later(built, tmp_path):
+    """A limit on the size of files stands in for the full disk: the system refuses the write in the same way."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", FULL, str(built), str(out)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert re.fullmatch(r"The export to .* stopped \(.*File too large.*\): .* goes on\.\n", said)
+    export(built, out, "identification_multi", "test", "llava")
+    export(built, tmp_path / "calm", "identification_multi", "test", "llava")
+    assert contents(out) == contents(tmp_path / "calm")
+
+
+def test_stopped_in_its_first_moment_it_goes_on(built, tmp_path):
+    (tmp_path / "..sarchat2m-export.json.partial").write_bytes(b'{"of')
+    export(built, tmp_path, "counting", "test")
+    assert {path.name for path in tmp_path.iterdir()} == {".sarchat2m-export.json", "test", "test-counting.jsonl"}
 
 
 # VmHWM, since ru_maxrss of a new process begins at what the process that started it had.
