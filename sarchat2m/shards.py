@@ -115,7 +115,7 @@ class ShardWriter:
             "id": ids,
             "image": pa.StructArray.from_arrays(
                 [
-                    pa.DictionaryArray.from_arrays(indices, pa.array(images, pa.binary())),
+                    pa.DictionaryArray.from_arrays(indices, _binary_array(images)),
                     pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string())),
                 ],
                 fields=list(self._schema.field("image").type),
@@ -152,6 +152,14 @@ class ShardWriter:
         self._writer.add_key_value_metadata(self._metadata)
         self._writer.close()
         return self._checksum.bytes, self._checksum.sha256.hexdigest()
+
+
+def _binary_array(values: Sequence[bytes]) -> pa.Array:
+    """Copy the values once into a buffer of their size; `pa.array` lets one grow, and copies them twice."""
+    offsets = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.binary(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    )
 
 
 def _objects_array(objects: Sequence[Sequence[Target]]) -> pa.Array:
