@@ -16,7 +16,15 @@ __all__ = ["plain_table", "progress_bar"]
 
 def plain_table(title: str, *columns: str) -> Table:
     """Make a table without a frame, which leaves the width of a terminal to its content."""
-    return Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    return Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+        collapse_padding=True,
+    )
 
 
 class _RateColumn(ProgressColumn):
