@@ -2,48 +2,60 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-DATASETS3 := .venv-datasets3
-METRIC := .venv-metric
-SPACE := .venv-space
 DEMO := demo
 
-.PHONY: help demo test test-fast test-slow lint sample benchmark clean
+# Besides the one it is developed in, an environment for every promise to work in another one.
+ENVIRONMENTS := .venv/ready .venv-datasets3/ready .venv-metric/ready .venv-space/ready
+REQUIREMENTS := metrics/sarchat_bench/requirements.txt
+
+.PHONY: help demo test test-slow lint environments benchmark sample clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: .venv/ready ## synthesize a source, build it, load it, score two made-up models, open the report
+demo: .venv/ready ## synthesize a source, build it, load it, score two made-up models, write a report page
 	@$(BIN)/python examples/demo.py $(DEMO)
 
-test: lint .venv/ready $(DATASETS3)/ready $(METRIC)/ready $(SPACE)/ready ## linters, types, every test but the slow ones
-	$(BIN)/python -m pytest -n auto -m "not slow"
+test: lint environments ## linters, types, and every test but the slow ones
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-test-slow: .venv/ready $(DATASETS3)/ready $(METRIC)/ready $(SPACE)/ready ## the tests that take minutes
+test-slow: environments ## the tests that take minutes, with ms-swift, TRL and lmms-eval where they can be installed
+	bash tests/export/environment.sh trainers
+	bash tests/export/environment.sh lmms
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/ready ## ruff, mypy, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=metrics $(BIN)/lint-imports --no-cache
 
-benchmark: .venv/ready ## measure what the README states
+environments: $(ENVIRONMENTS) ## make what the tests run in
+
+benchmark: .venv/ready ## measure the build, as the README states it
 	$(BIN)/python benchmarks/build.py
 
 sample: .venv/ready ## make the bundled sample anew
 	$(BIN)/python build/sample.py
 
 clean: ## remove what these targets made
-	rm -rf .venv .venv-* $(DEMO) artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* $(DEMO) artifacts .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# $(call environment,PACKAGES): makes the environment that the target lies in, or brings it up to date.
+define environment
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(1)
+	touch $@
+endef
 
 .venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	touch $@
+	$(call environment,--editable ".[dev]")
 
-# The environments that a part of the project promises to work in, apart from the one it is developed in.
-$(DATASETS3)/ready: pyproject.toml
-	$(PYTHON) -m venv $(DATASETS3)
-	$(DATASETS3)/bin/python -m pip install --quiet "datasets==3.6.0" --editable .
-	touch $@
+.venv-datasets3/ready: pyproject.toml
+	$(call environment,"datasets==3.6.0" --editable .)
+
+.venv-metric/ready: $(REQUIREMENTS)
+	$(call environment,-r $(REQUIREMENTS))
+
+.venv-space/ready: $(REQUIREMENTS)
+	$(call environment,"gradio==6.31.0" -r $(REQUIREMENTS))
