@@ -6,11 +6,12 @@ A scheduler takes a function and its items and gives the results as they come, i
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -87,6 +88,7 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
             do the work.
     """
     try:
+        from dask.utils import funcname
         from distributed import Client, KilledWorker
         from distributed import as_completed as dask_as_completed
     except ImportError as error:
@@ -96,7 +98,7 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
     def run(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         work = partial(_on_equal_terms, function, _versions())
         # In one piece, the items of a large source would be more than Dask takes without a warning.
-        futures = client.map(work, items, pure=False, batch_size=8)
+        futures = client.map(work, items, key=funcname(function), pure=False, batch_size=8)
         try:
             for future, result in dask_as_completed(futures, loop=client.loop, with_results=True):
                 future.release()
@@ -114,15 +116,28 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
             raise SARChatError(f"The Dask cluster at {address} is gone; start it, then go on with --resume.") from error
         except Exception as error:
             fault = " ".join(f"{type(error).__name__}: {error}".split())
-            raise SARChatError(
-                f"A worker of {address} failed ({fault:.200}); install there what is installed here, then go on with "
-                "--resume."
-            ) from error
+            raise SARChatError(f"A worker of {address} failed ({fault:.200}); mend that, then --resume.") from error
         finally:
             client.cancel(futures)
 
-    with Client(address, timeout="10s", set_as_default=False) as client:
+    with _saying_it_ourselves(), Client(address, timeout="10s", set_as_default=False) as client:
+        # A machine without our package would not even read what it is to do, and nobody would hear of it.
+        found, wanted = client.get_versions(packages=list(_versions())), _versions()
+        for place, machine in {"scheduler": found["scheduler"], **found["workers"]}.items():
+            _refuse_difference(f"{place} of {address}", machine["packages"], wanted)
         yield run
+
+
+@contextmanager
+def _saying_it_ourselves() -> Iterator[None]:
+    """Keep Dask's client from logging, as tracebacks, the errors that we tell in a sentence."""
+    logger = logging.getLogger("distributed.client")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _knock(address: str) -> None:
@@ -144,12 +159,18 @@ def _knock(address: str) -> None:
 
 
 def _versions() -> dict[str, str]:
-    """Give what a worker must have as we have it, or the bytes would differ."""
+    """Give what all machines of a cluster must have alike, or the bytes would differ."""
     return {name: version(name) for name in ("sarchat2m", "pyarrow")}
 
 
+def _refuse_difference(place: str, installed: Mapping[str, str | None], wanted: Mapping[str, str]) -> None:
+    for name, number in wanted.items():
+        if installed[name] != number:
+            there = f"{name} {installed[name]}" if installed[name] else f"no {name}"
+            raise SARChatError(f"The {place} has {there}, but {number} is needed; install the same there as here.")
+
+
 def _on_equal_terms(function: Callable[[Item], Result], wanted: dict[str, str], item: Item) -> Result:
-    for name, found in _versions().items():
-        if found != wanted[name]:
-            raise SARChatError(f"{gethostname()} has {name} {found}, not {wanted[name]}; install the same there.")
+    """Do the work, unless this is a worker that joined later and has another version."""
+    _refuse_difference(f"worker on {gethostname()}", _versions(), wanted)
     return function(item)
