@@ -122,7 +122,7 @@ def read_source(
     Raises:
         SARChatError: The folder or an annotation file cannot be used at all.
     """
-    root = Path(root)
+    root = Path(root).absolute()  # the workers of a cluster run in other folders
     files = _annotation_files(root, splits)
     digest = hashlib.sha256()
     documents = {}
