@@ -85,7 +85,7 @@ class Folder:
         with self._now() as files:
             try:
                 return int(files.size(self.path(name)))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return None
 
     def read(self, name: str) -> bytes | None:
@@ -93,7 +93,7 @@ class Folder:
         with self._now() as files:
             try:
                 return cast(bytes, files.cat_file(self.path(name)))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return None
 
     @contextmanager
