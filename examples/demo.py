@@ -1,7 +1,7 @@
 """The main job from end to end, on made-up images: `python examples/demo.py FOLDER` (or `make demo`).
 
-It runs the commands that you would run, and shows each of them: synthesize a source, build the dataset, load it, ask two
-made-up models, score them beside the paper's models, and write the report page.
+It runs the commands that you would run, and shows each of them: synthesize a source, build the dataset, load it, ask
+two made-up models, score them beside the paper's models, and write the report page.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def sarchat2m(*arguments: object) -> None:
 
 
 def made_up_answer(answer: str, mistakes: float, draw: random.Random) -> str:
-    """Spoil a reference as a model might: boxes moved, categories and regions confused, now and then nothing said."""
+    """Spoil a reference as a model might: boxes moved, words confused, targets miscounted, or nothing said."""
 
     def moved(box: re.Match[str]) -> str:
         spread = 40 * mistakes
@@ -47,9 +47,14 @@ def made_up_answer(answer: str, mistakes: float, draw: random.Random) -> str:
         others = REGIONS if word[0] in REGIONS else CATEGORIES
         return draw.choice(others) if draw.random() < mistakes else word[0]
 
+    def miscounted(number: re.Match[str]) -> str:
+        wrong = draw.random() < mistakes
+        return str(max(1, int(number[0]) + draw.choice((-2, -1, 1, 2)))) if wrong else number[0]
+
     if draw.random() < mistakes / 10:
         return "I cannot tell from this image."
     spoiled = re.sub(r"\{<(\d+)><(\d+)><(\d+)><(\d+)>\}", moved, answer)
+    spoiled = re.sub(r"(?<=There is )\d+|(?<=There are )\d+", miscounted, spoiled)
     return re.sub(rf"\b(?:{'|'.join((*REGIONS, *CATEGORIES))})\b", confused, spoiled)
 
 
@@ -86,13 +91,15 @@ def main(folder: Path) -> None:
     show("4. Two made-up models on the test split, beside three of the paper's")
     columns = ["id", "subset", "answer"]
     test = load_dataset(str(dataset), "all", split="test", columns=columns, cache_dir=cache)
-    answers = {"good": folder / "good-model.jsonl", "poor": folder / "poor-model.jsonl"}
-    ask(test, 0.1, answers["good"])
-    ask(test, 0.6, answers["poor"])
-    sarchat2m("score", *answers.values(), "--dataset", dataset, "--published", 3)
+    runs = []
+    for model, mistakes in (("good", 0.1), ("poor", 0.6)):
+        out = folder / f"{model}-model.jsonl"
+        ask(test, mistakes, out)
+        runs.append(f"{model}={out}")
+    sarchat2m("score", *runs, "--dataset", dataset, "--published", 3)
 
     show("5. What came of it, as a page")
-    sarchat2m("report", *answers.values(), "--dataset", dataset, "--out", folder / "report")
+    sarchat2m("report", *runs, "--dataset", dataset, "--out", folder / "report")
 
     show("Where to look")
     console.print(f"  {dataset}/README.md    the dataset card\n  {dataset}/data         the Parquet shards")

@@ -402,12 +402,13 @@ def score(
     runs = _read_runs(paths, references, dataset, split)
     scores = [scoring.score(run, box_format=box_format, confidence=confidence or None) for run in runs]
     comparison = scoring.compare(*runs, box_format=box_format) if len(runs) == 2 else None
-    Console().print(scoring.score_table(scores, published))
+    console = Console()
+    for table in scoring.score_tables(scores, published, console.width):
+        console.print(table)
     if comparison:
-        Console().print(scoring.comparison_table(comparison))
-    for each in scores:
-        for note in (*each.run.notes, *each.figures["warnings"]):
-            print(note)
+        console.print(scoring.comparison_table(comparison))
+    for note in scoring.notes_on(scores):
+        print(note)
     for each in scores:
         print(f"{each.run.name}: {each.figures['signature']}")
     if json_out:

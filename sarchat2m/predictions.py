@@ -248,12 +248,10 @@ def _ours(entry: dict[str, Any]) -> Answer:
 
 def _ms_swift(entry: dict[str, Any]) -> Answer:
     question, _ = _conversation(entry)
-    # `dataset` is the file that was asked, `channel` what our own export says of a record.
-    subset = _subset(entry.get("channel")) or subset_of_file(str(entry.get("dataset") or ""))
     return Answer(
         prediction=_text(entry["response"]),
         id=entry.get("id"),
-        subset=subset,
+        subset=subset_of_file(str(entry.get("dataset") or "")),  # the name of the file that was asked
         question=question,
         image=_image_name(entry),
         reference=entry.get("labels"),
@@ -349,7 +347,7 @@ class _KnownFromFiles:
                     raise SARChatError(
                         f"{file} is no file of right answers: it has no messages of question and answer."
                     )
-                known = _Known(_subset(entry.get("channel")) or subset, str(reference), question=question)
+                known = _Known(subset, str(reference), question=question)
                 self._known[_image_name(entry), question] = known
 
     def of(self, answer: Answer) -> _Known | None:

@@ -107,7 +107,7 @@ def write_report(
         rows=_leaderboard(scores),
         charts=charts,
         galleries=galleries,
-        notes=list(dict.fromkeys([n for each in scores for n in (*each.run.notes, *each.figures["warnings"])] + notes)),
+        notes=list(dict.fromkeys(scoring.notes_on(scores) + notes)),
     )
     pictures = {chart.name: chart.figure for chart in charts}
     for number, gallery in enumerate(galleries, 1):

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from sarchat2m.errors import SARChatError
@@ -33,10 +35,11 @@ __all__ = [
     "comparison_table",
     "load_metric",
     "nearest_published",
+    "notes_on",
     "parameters_of",
     "published_models",
     "score",
-    "score_table",
+    "score_tables",
     "task_score",
 ]
 
@@ -238,47 +241,87 @@ def nearest_published(scores: Sequence[Score], count: int) -> list[PublishedMode
     return [model for model in published_models() if model in nearest]
 
 
-def score_table(scores: Sequence[Score], published: int = 2) -> Table:
-    """Make a table of runs beside published models: Table 3's columns, one to a line, so that it fits a terminal."""
-    models = nearest_published(scores, published)
-    table = plain_table("SARChat-Bench, accuracy in percent", "Table 3's column")
-    for each in scores:
-        table.add_column(each.run.name, justify="right", style="bold", overflow="fold")
-        if any(name.endswith("_interval") for name in each.figures):
+def score_tables(scores: Sequence[Score], published: int = 2, width: int = 80) -> list[Table]:
+    """Make a table of runs beside published models: Table 3's columns, one to a line, so that it fits a terminal.
+
+    Nothing is cut off. What finds no place in `width` characters is left out: first the intervals, which the title
+    tells, then the published models, from the furthest on. Runs that find no place side by side get several tables.
+    """
+    for with_intervals, count in [(True, published), *((False, count) for count in range(published, -1, -1))]:
+        table = _score_table(scores, nearest_published(scores, count), with_intervals)
+        if _width(table) <= width:
+            return [table]
+    if len(scores) == 1:
+        return [table]
+    half = (len(scores) + 1) // 2
+    return [*score_tables(scores[:half], 0, width), *score_tables(scores[half:], 0, width)]
+
+
+def _width(table: Table) -> int:
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options, table).maximum
+
+
+def _score_table(scores: Sequence[Score], models: Sequence[PublishedModel], with_intervals: bool) -> Table:
+    intervals = [with_intervals and _has_intervals(each) for each in scores]
+    left_out = any(map(_has_intervals, scores)) and not with_intervals
+    title = "SARChat-Bench, accuracy in percent" + (" (intervals need a wider terminal)" if left_out else "")
+    table = plain_table(title)
+    table.add_column("Table 3's\ncolumn", no_wrap=True)
+    for each, has_interval in zip(scores, intervals, strict=True):
+        table.add_column(_folded(each.run.name), justify="right", style="bold", no_wrap=True)
+        if has_interval:
             table.add_column("interval", justify="right", style="dim", no_wrap=True)
     for model in models:
-        table.add_column(f"paper\n{model.name}", justify="right", style="dim", overflow="fold")
+        table.add_column(f"{_folded(model.name)}\n(paper)", justify="right", style="dim", no_wrap=True)
     task = TABLE3[0].task
     for column in TABLE3:
         if column.task != task:
             task = column.task
-            table.add_row(task.capitalize(), *_task_cells(scores, task), style="cyan")
+            counts = [f"n={each.figures.get(f'{task}_records', 0):,}" for each in scores]
+            table.add_row(task.capitalize(), *_beside_intervals(counts, intervals), style="cyan")
         label = column.label if column.task == "overall" else f"  {column.label}"
-        cells = [label]
-        for each in scores:
-            cells.append(_cell(each.figures.get(column.key)))
-            if any(name.endswith("_interval") for name in each.figures):
-                cells.append(_interval(each.figures, column.key))
-        table.add_row(*cells, *(_cell(model.figures[column.key]) for model in models))
+        figures = [_cell(each.figures.get(column.key)) for each in scores]
+        bounds = [_interval(each.figures, column.key) for each in scores]
+        published = [_cell(model.figures[column.key]) for model in models]
+        table.add_row(label, *_beside_intervals(figures, intervals, bounds), *published)
     return table
 
 
-def _task_cells(scores: Sequence[Score], task: str) -> list[str]:
-    cells = []
-    for each in scores:
-        cells.append(f"n={each.figures.get(f'{task}_records', 0):,}")
-        if any(name.endswith("_interval") for name in each.figures):
-            cells.append("")
-    return cells
+def _has_intervals(each: Score) -> bool:
+    return any(name.endswith("_interval") for name in each.figures)
+
+
+def _beside_intervals(
+    cells: Sequence[str], intervals: Sequence[bool], bounds: Sequence[str] | None = None
+) -> Iterator[str]:
+    """Give each run's cell and, where it has a column for its interval, the cell of that."""
+    for number, (cell, has_interval) in enumerate(zip(cells, intervals, strict=True)):
+        yield cell
+        if has_interval:
+            yield bounds[number] if bounds else ""
+
+
+def _folded(name: str, width: int = 12) -> str:
+    """Break the name of a model behind its hyphens and the like, and a part that is too long anywhere.
+
+    >>> _folded("Qwen2.5-VL-7B-Instruct")
+    'Qwen2.5-VL-\\n7B-Instruct'
+    """
+    lines = [""]
+    for part in re.findall(rf"[^-_/ ]{{1,{width - 1}}}[-_/ ]*|[-_/ ]+", name):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """Make a table of the difference of two runs; p is the chance of such a difference between equal models."""
-    table = plain_table(
-        f"{comparison.first} against {comparison.second}, {comparison.records:,} records in common", "Table 3's column"
-    )
-    for name in (comparison.first, comparison.second, "difference", "p"):
-        table.add_column(name, justify="right", overflow="fold")
+    table = plain_table(f"{comparison.first} against {comparison.second}, {comparison.records:,} records in common")
+    table.add_column("Table 3's column", no_wrap=True)
+    for name in (_folded(comparison.first), _folded(comparison.second), "difference", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
     for column in TABLE3:
         figures = comparison.figures.get(column.key)
         if figures is None or figures["difference"] is None:
@@ -299,6 +342,18 @@ def _label(column: Column) -> str:
 
 def _p_value(value: float | None) -> str:
     return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def notes_on(scores: Sequence[Score]) -> list[str]:
+    """Give what there is to say about the runs, each sentence once; a warning that not all share names its run."""
+    shared = set.intersection(*(set(each.figures["warnings"]) for each in scores))
+    notes = []
+    for each in scores:
+        notes += each.run.notes
+        notes += [
+            warning if warning in shared else f"{each.run.name}: {warning}" for warning in each.figures["warnings"]
+        ]
+    return list(dict.fromkeys(notes))
 
 
 # In files
@@ -349,7 +404,7 @@ def as_markdown(scores: Sequence[Score], comparison: Comparison | None = None) -
             ],
         ),
     ]
-    if any(name.endswith("_interval") for each in scores for name in each.figures):
+    if any(map(_has_intervals, scores)):
         intervals = [[each.run.name, *(_interval(each.figures, c.key) or "–" for c in TABLE3)] for each in scores]
         parts += ["", "## Intervals", "", *_markdown_table(["Model", *heads], intervals)]
     if comparison:
@@ -366,7 +421,7 @@ def as_markdown(scores: Sequence[Score], comparison: Comparison | None = None) -
             "",
             *_markdown_table(["Column", comparison.first, comparison.second, "Difference", "p"], rows_of_difference),
         ]
-    notes = [f"- {note}" for each in scores for note in (*each.run.notes, *each.figures["warnings"])]
+    notes = [f"- {note}" for note in notes_on(scores)]
     parts += ["", "## Notes", "", *(notes or ["None."]), "", "## Signatures", ""]
     parts += [f"- {each.run.name}: `{each.figures['signature']}`" for each in scores]
     parts += [f"- comparison: `{comparison.signature}`"] if comparison else []

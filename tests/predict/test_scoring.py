@@ -77,14 +77,55 @@ def test_figures_are_the_metrics_own() -> None:
     assert figures["referring_multi_iou25"] is None
 
 
-def test_the_table_has_every_column_of_table_3() -> None:
-    scores = [scoring.score(counting(name, texts)) for name, texts in (("one", [RIGHT, HALF]), ("two", [RIGHT] * 2))]
-    text = shown(scoring.score_table(scores, published=1))
-    for column in TABLE3:
-        assert column.label in text
-    assert "100.00" in text
-    assert "InternVL2.5-8B" in text  # the nearest to a perfect score is the best
-    assert "–" in text  # where nothing was there to count
+@pytest.fixture(scope="module")
+def some_scores() -> list[scoring.Score]:
+    names = ("Qwen2.5-VL-72B-Instruct-AWQ", "InternVL2.5-8B", "mine", "a_name_that_goes_on_without_a_break" * 2)
+    return [scoring.score(counting(name, [RIGHT, HALF])) for name in (*names, "5", "6", "7")]
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 7])
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_says_everything_whole_whatever_the_terminal(
+    some_scores: list[scoring.Score], runs: int, width: int
+) -> None:
+    tables = scoring.score_tables(some_scores[:runs], published=2, width=width)
+    texts = [shown(table, width) for table in tables]
+    assert len(texts) == 1 or width < 120
+    for text in texts:
+        lines = [line.rstrip() for line in text.splitlines()]
+        assert max(map(len, lines)) <= width
+        assert "…" not in text
+        tasks_and_labels = [line.split("  ")[0] if line[1:3] != "  " else line[3:].split("  ")[0] for line in lines]
+        for column in TABLE3:
+            assert column.label in [label.strip() for label in tasks_and_labels]
+        assert "–" in text  # where nothing was there to count
+    assert sum(text.count("50.00") for text in texts) >= runs
+    if width == 200 and runs <= 3:
+        assert "InternVL2.5-\n" not in texts[0]
+        assert texts[0].count("(paper)") == 2
+        assert texts[0].count("interval") == runs
+
+
+def test_what_finds_no_place_is_left_out_intervals_first(some_scores: list[scoring.Score]) -> None:
+    for width, published, has_intervals in ((140, 2, True), (90, 2, False), (60, 0, False)):
+        [table] = scoring.score_tables(some_scores[:3], 2, width)
+        text = " ".join(shown(table, width).split())
+        assert text.count("(paper)") == published
+        assert (text.count(" interval "), "intervals need a wider terminal" in text) == (
+            3 * has_intervals,
+            not has_intervals,
+        )
+
+
+def test_a_warning_that_holds_for_all_runs_is_told_once(some_scores: list[scoring.Score]) -> None:
+    def warned(name: str, *warnings: str) -> scoring.Score:
+        return scoring.Score(Run(name, [], "sarchat2m"), {"warnings": list(warnings)})
+
+    assert scoring.notes_on([warned("a", "of the data", "of a"), warned("b", "of the data")]) == [
+        "of the data",
+        "a: of a",
+    ]
+    assert scoring.notes_on([warned("a", "of the data")]) == ["of the data"]
 
 
 def test_two_runs_are_compared_over_the_records_in_common() -> None:
