@@ -31,7 +31,6 @@ Scheduler = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 def _end_with_parent() -> None:
     """Let a worker end when the process that started it is gone, killed perhaps, rather than wait for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what it means
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -40,6 +39,19 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Start processes that ignore Ctrl-C from their first moment: it reaches all, the parent decides what it means."""
+    if threading.current_thread() is not threading.main_thread():  # no other one hears of signals, nor may set them
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -61,7 +73,8 @@ def local_processes(workers: int) -> Iterator[Scheduler]:
             if len(items) == 1:
                 yield function(items[0])
                 return
-            futures = [pool.submit(function, item) for item in items]
+            with _ctrl_c_ignored():
+                futures = [pool.submit(function, item) for item in items]
             try:
                 for future in as_completed(futures):
                     yield future.result()
