@@ -9,13 +9,13 @@ import sys
 
 from sarchat2m.build import Options, build
 from sarchat2m.errors import SARChatError
-from sarchat2m.terminal import progress_bar
+from sarchat2m.terminal import progress_bars
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("Usage: python build/generate.py SARDet-100K OUT")
     try:
-        with progress_bar("Looking at images") as on_check, progress_bar("Writing shards") as on_build:
+        with progress_bars("Looking at images", "Writing shards") as (on_check, on_build):
             manifest = build(
                 sys.argv[1],
                 sys.argv[2],

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from sarchat2m import __version__
 from sarchat2m.errors import SARChatError
-from sarchat2m.terminal import plain_table, progress_bar
+from sarchat2m.terminal import plain_table, progress_bar, progress_bars
 
 if TYPE_CHECKING:
     from sarchat2m.hub import Pushed
@@ -34,7 +34,7 @@ Quiet = Annotated[
     bool | None,
     typer.Option("--quiet/--no-quiet", help="Show no progress and no tables; by default where there is no terminal."),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Processes to use.")]
+Workers = Annotated[int, typer.Option(min=1, metavar="N", help="Processes to use.")]
 
 
 def main() -> None:
@@ -42,11 +42,18 @@ def main() -> None:
     try:
         app()
     except SARChatError as error:
-        Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error:", "bold red"), f" {error}"))
+        _tell_error(str(error))
+        sys.exit(1)
+    except OSError as error:
+        _tell_error(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
         sys.exit(1)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         sys.exit(130)
+
+
+def _tell_error(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("Error:", "bold red"), f" {sentence}"))
 
 
 def _is_quiet(quiet: bool | None) -> bool:
@@ -69,7 +76,7 @@ def _options(
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMG]?)B?", text.strip(), re.IGNORECASE)
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)\s*([kMG]?)B?", text.strip(), re.IGNORECASE)
     if not found:
         raise SARChatError(f"{text!r} is no size; write it like 128MB.")
     return int(float(found[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[found[2].lower()])
@@ -80,7 +87,9 @@ def check(
     source: Annotated[Path, typer.Argument(help="A folder in SARDet-100K's layout.")],
     deep: Annotated[bool, typer.Option("--deep", help="Decode every image too.")] = False,
     workers: Workers = 1,
-    quiet: Quiet = None,
+    quiet: Annotated[
+        bool | None, typer.Option("--quiet/--no-quiet", help="Show no progress; by default where there is no terminal.")
+    ] = None,
 ) -> None:
     """Read a source and report what is usable in it and what is not; the exit code is 1 if something is wrong."""
     from sarchat2m.schedulers import local_processes
@@ -116,19 +125,21 @@ def check(
 def build(
     source: Annotated[Path, typer.Argument(help="A folder in SARDet-100K's layout.")],
     out: Annotated[str, typer.Argument(help="Where to write: an empty or new folder, or a URL that fsspec knows.")],
-    seed: Annotated[int, typer.Option(help="Every choice of a template comes from it.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Every choice of a template comes from it.")] = 0,
     workers: Workers = 1,
-    split: Annotated[list[str] | None, typer.Option(help="Only this split; repeat for more.")] = None,
-    subset: Annotated[list[str] | None, typer.Option(help="Only this subset; repeat for more.")] = None,
-    variants: Annotated[int, typer.Option(min=1, max=20, help="Records of identification per target.")] = 7,
-    shard_size: Annotated[str, typer.Option(help="Bytes of images per shard, about.")] = "128MB",
+    split: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this split; repeat for more.")] = None,
+    subset: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this subset; repeat for more.")] = None,
+    variants: Annotated[
+        int, typer.Option(min=1, max=20, metavar="N", help="Records of identification per target.")
+    ] = 7,
+    shard_size: Annotated[str, typer.Option(metavar="SIZE", help="Bytes of images per shard, about.")] = "128MB",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave images with a problem out and list them.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted build.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier build.")] = False,
     scheduler: Annotated[
-        str | None, typer.Option(help="A Dask cluster to work on instead, such as tcp://host:8786.")
+        str | None, typer.Option(metavar="URL", help="A Dask cluster to work on instead, such as tcp://host:8786.")
     ] = None,
     quiet: Quiet = None,
 ) -> None:
@@ -141,15 +152,15 @@ def build(
     options = Options(
         seed=seed,
         splits=tuple(split) if split else None,
-        subsets=tuple(name for name in SUBSETS if name in subset) if subset else SUBSETS,
+        # In canonical order; an unknown one stays in, to be refused with the others named.
+        subsets=tuple(sorted(set(subset), key=(*SUBSETS, *subset).index)) if subset else SUBSETS,
         variants=variants,
         shard_bytes=_bytes(shard_size),
         skip_bad=skip_bad,
     )
     with (
         dask_cluster(scheduler) if scheduler else local_processes(workers) as run,
-        progress_bar("Looking at images", quiet) as on_check,
-        progress_bar("Writing shards", quiet) as on_build,
+        progress_bars("Looking at images", "Writing shards", quiet=quiet) as (on_check, on_build),
     ):
         manifest = build_dataset(
             source,
@@ -163,7 +174,7 @@ def build(
         )
     if not _is_quiet(quiet):
         _show_build(manifest)
-        print(f'\nload_dataset("{out}", "referring")')
+        print(f'load_dataset("{out}", "referring")')
 
 
 def _show_build(manifest: dict[str, Any]) -> None:
@@ -197,9 +208,10 @@ def _show_build(manifest: dict[str, Any]) -> None:
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Where to write: an empty or new folder.")],
     images: Annotated[
-        int | None, typer.Option(min=3, help="Number of images: 60, or with --like all of its own, unless given.")
+        int | None,
+        typer.Option(min=3, metavar="N", help="Number of images: 60, or with --like all of its own, unless given."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, other images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another seed, other images.")] = 0,
     like: Annotated[Path | None, typer.Option(help="Draw images for this annotation file, .json or .json.gz.")] = None,
     workers: Workers = 1,
     quiet: Quiet = None,
@@ -431,7 +443,7 @@ def export(
     """Write the data as a trainer reads it: every image once, as it is, and the records beside them."""
     from sarchat2m.export import export as export_dataset
 
-    with progress_bar("Writing images", quiet) as on_images, progress_bar("Writing records", quiet) as on_records:
+    with progress_bars("Writing images", "Writing records", quiet=quiet) as (on_images, on_records):
         done = export_dataset(dataset, out, config, split, format, on_images=on_images, on_records=on_records)
     for each, usage in done.usage.items():
         if not _is_quiet(quiet):
@@ -503,7 +515,7 @@ def pull(
     repo_id: Annotated[str, typer.Argument(help="The dataset on the Hub, as owner/name.")],
     out: Annotated[Path, typer.Argument(help="A new folder, or one with parts of the same build.")],
     config: Annotated[list[str] | None, typer.Option(help="Only this config; repeat for more.")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="Only this split; repeat for more.")] = None,
+    split: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this split; repeat for more.")] = None,
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit instead of main.")] = None,
     quiet: Quiet = None,
 ) -> None:

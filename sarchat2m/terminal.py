@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["plain_table", "progress_bar"]
+__all__ = ["plain_table", "progress_bar", "progress_bars"]
 
 
 def plain_table(title: str, *columns: str) -> Table:
@@ -36,27 +37,54 @@ class _RateColumn(ProgressColumn):
 
 
 @contextmanager
-def progress_bar(label: str, quiet: bool | None = None) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on the error stream for as long as the block lasts.
+def progress_bars(*labels: str, quiet: bool | None = None) -> Iterator[list[Callable[[int, int], None]]]:
+    """Show bars on the error stream for as long as the block lasts, each when the one before it is full.
 
     Args:
-        label: What is being done, such as "Writing shards".
+        labels: What is being done, such as "Writing shards".
         quiet: Show nothing; by default, if the error stream is no terminal.
 
     Yields:
-        A function to call with how much of how much is done; the whole may become known late, or change.
+        For each bar a function to call with how much of how much is done; the whole may become known late, or change.
     """
     console = Console(stderr=True)
     if quiet if quiet is not None else not console.is_terminal:
-        yield lambda done, total: None
+        yield [lambda done, total: None for _ in labels]
         return
     columns = [
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         _RateColumn(),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
     ]
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        tasks = [progress.add_task(label, total=None, visible=False, start=False) for label in labels]
+
+        def begin(place: int) -> None:
+            if place < len(tasks) and not progress.tasks[place].started:
+                progress.start_task(tasks[place])
+                progress.update(tasks[place], visible=True)
+
+        def tell(place: int, done: int, total: int) -> None:
+            begin(place)
+            progress.update(tasks[place], completed=done, total=total)
+            if done == total:
+                begin(place + 1)
+
+        begin(0)
+        try:
+            yield [partial(tell, place) for place in range(len(tasks))]
+        finally:
+            # What never got under way, because of an error perhaps, leaves no bar behind.
+            idle = [task for task in progress.tasks if task.total is None]
+            for task in idle:
+                progress.update(task.id, visible=False)
+            progress.live.transient = len(idle) == len(tasks)
+
+
+@contextmanager
+def progress_bar(label: str, quiet: bool | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Show one bar, see `progress_bars`."""
+    with progress_bars(label, quiet=quiet) as (tell,):
+        yield tell
