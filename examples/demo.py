@@ -74,7 +74,7 @@ def main(folder: Path) -> None:
     source, dataset = folder / "SARDet-made-up", folder / "sarchat2m"
 
     show("1. A made-up source in SARDet-100K's layout; take the real one instead if you have it")
-    sarchat2m("synthesize", source, "--images", 60, "--no-quiet")
+    sarchat2m("synthesize", source, "--images", 120, "--no-quiet")
 
     show("2. The dataset")
     sarchat2m("build", source, dataset, "--seed", 0, "--workers", 2, "--no-quiet")
@@ -92,7 +92,7 @@ def main(folder: Path) -> None:
     columns = ["id", "subset", "answer"]
     test = load_dataset(str(dataset), "all", split="test", columns=columns, cache_dir=cache)
     runs = []
-    for model, mistakes in (("good", 0.1), ("poor", 0.6)):
+    for model, mistakes in (("good", 0.05), ("poor", 0.5)):
         out = folder / f"{model}-model.jsonl"
         ask(test, mistakes, out)
         runs.append(f"{model}={out}")

@@ -209,7 +209,8 @@ def parameters_figure(runs: Sequence[tuple[str, Figures]], published: Sequence[P
             continue
         if size is None:
             axes.axhline(value, color=color, linewidth=1.6, linestyle=_DASHES[1])
-            labels.append((f"{name} (size unknown)", 0.9, value, style))
+            on_its_line = {"bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.5}}
+            labels.append((f"{name} (size unknown)", 0.9, value, {**style, **on_its_line}))
         else:
             axes.plot([size], [value], marker="*", markersize=16, color=color, markeredgecolor="white", zorder=5)
             labels.append((name, size, value, style))
