@@ -1,9 +1,15 @@
 """Why a figure is what it is: for a record, what was read from its texts and how it was judged, in words."""
 
+import numpy as np
+from pycocotools import mask
+
 from .boxes import NOTATIONS
 from .lexicon import DIRECTIONS, DISTANCES, REGIONS, SHAPES, SIZES
 from .reading import Reader
 from .scoring import task_of
+
+_BOXES_AT_ONCE = 10_000
+"""Predicted boxes of a record that are compared together, to bound the memory that a runaway answer takes."""
 
 
 class Explainer:
@@ -16,11 +22,14 @@ class Explainer:
         self.right = Reader(lexicon, NOTATIONS["paper"])
 
     def records(self, judged, texts, references):
-        """List for each record: index, subset, prediction and reference as read, TP, FP and FN by column, verdict."""
+        """List for each record of a `scoring.Verdict`: index, subset, prediction and reference as read, TP, FP and FN
+        by column, verdict, and for every reference box the best IoU of a predicted one.
+        """
         rows = []
-        for subset, part in judged.items():
+        for subset, part in judged.subsets.items():
             tell = getattr(self, task_of(subset))
             columns = {name: counts.tolist() for name, counts in part.columns.items() if "/" not in name}
+            ious = best_ious(*judged.boxes[subset]) if subset in judged.boxes else [[]] * len(part.positions)
             for record, position in enumerate(part.positions.tolist()):
                 counts = {name: tuple(of_records[record]) for name, of_records in columns.items()}
                 rows.append(
@@ -30,6 +39,7 @@ class Explainer:
                         "prediction": tell(self.predicted, texts[position]),
                         "reference": tell(self.right, references[position]),
                         "counts": counts,
+                        "ious": ious[record],
                         "verdict": verdict(counts, bool(part.unreadable[record])),
                     }
                 )
@@ -98,6 +108,25 @@ def _boxes(numbers):
         return ""
     shown = [f"({', '.join(number[:12] for number in numbers[4 * k : 4 * k + 4])})" for k in range(min(count, 50))]
     return f", {count} box{'es' * (count > 1)}: {' '.join(shown)}{' …' * (count > 50)}"
+
+
+def best_ious(predicted, predicted_counts, reference, reference_counts):
+    """List for every record the IoU of each of its reference boxes with the predicted box that comes closest.
+
+    >>> best_ious(np.array([[0.0, 0, 4, 4]]), np.array([1]), np.array([[0.0, 0, 4, 2], [8, 8, 9, 9]]), np.array([2]))
+    [[0.5, 0.0]]
+    """
+    sides = [np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1) for boxes in (predicted, reference)]
+    ends = zip(np.cumsum(predicted_counts).tolist(), np.cumsum(reference_counts).tolist(), strict=True)
+    rows, ours, theirs = [], 0, 0
+    for our_end, their_end in ends:
+        best = np.zeros(their_end - theirs)
+        for first in range(ours, our_end, _BOXES_AT_ONCE) if len(best) else ():
+            some = sides[0][first : min(our_end, first + _BOXES_AT_ONCE)]
+            best = np.maximum(best, np.max(mask.iou(some, sides[1][theirs:their_end], [0] * len(best)), axis=0))
+        rows.append(best.round(4).tolist())
+        ours, theirs = our_end, their_end
+    return rows
 
 
 def verdict(counts, unreadable):

@@ -26,16 +26,6 @@ def _shared_and_union(one, other):
     return shared, (one[:, 2:] - one[:, :2]).prod(axis=1) + (other[:, 2:] - other[:, :2]).prod(axis=1) - shared
 
 
-def iou(one, other):
-    """Give the IoU of pairs of boxes, both (pairs, 4) with corners in order; 0 where a box has no area.
-
-    >>> iou(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 5]]))
-    array([0.5])
-    """
-    shared, union = _shared_and_union(np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64))
-    return np.where(shared > 0, shared / np.where(union > 0, union, 1), 0.0)
-
-
 def _slices(pairs, predicted_count):
     """Cut records into (first record, last record) ranges of bounded work; a record with too many stands alone."""
     first = 0

@@ -20,13 +20,13 @@ import numpy as np
 from .boxes import parse_format
 from .explaining import Explainer
 from .lexicon import CATEGORIES, Lexicon
-from .matching import iou
+from .matching import match_boxes
 from .reading import Reader
 from .resampling import intervals, p_values
 from .scoring import SUBSETS, figures, judge, overall_score, records_of, sums_of
 
 __version__ = "1.0.0"
-__all__ = ["Reader", "SarchatBench", "iou"]
+__all__ = ["Reader", "SarchatBench", "match_boxes"]
 
 FEW_ABSTRACT_PAIRS = 30
 """Under that many reference pairs, the result warns that grounding_abstract rests on few."""
@@ -39,6 +39,7 @@ instance counting, spatial grounding, cross-modal identification, referring) fro
 _CITATION = """\
 @article{sarchat2m,
   title   = {{SARChat-Bench-2M}: A Multi-Task Vision-Language Benchmark for {SAR} Image Interpretation},
+  author  = {Ma, Zhiming and Xiao, Xiayang and Dong, Sihao and Wang, Peidong and Wang, HaiPeng and Pan, Qingyun},
   journal = {arXiv preprint arXiv:2502.08168},
   year    = {2025},
 }
@@ -53,10 +54,10 @@ Args:
         `evaluate.load("metrics/sarchat_bench", "referring_single")`.
 
     Only in `compute`:
-    box_format: how the predictions write boxes: "paper" for `{<x1><y1><x2><y2>}`, "box" (InternVL, Qwen-VL), "box_start"
-        (Qwen2-VL), "bbox_2d" (Qwen2.5-VL), "det" (DeepSeek-VL2), "list" for `[x1, y1, x2, y2]`; with "/pixels", "/1",
-        "/100" or "/1000" behind it where the coordinates are not counted as that family does. "auto", the default,
-        decides once for the whole run; the result says how, under `box_format`.
+    box_format: how the predictions write boxes: "paper" for `{<x1><y1><x2><y2>}`, "box" (InternVL, Qwen-VL),
+        "box_start" (Qwen2-VL), "bbox_2d" (Qwen2.5-VL), "det" (DeepSeek-VL2), "list" for `[x1, y1, x2, y2]`; with
+        "/pixels", "/1", "/100" or "/1000" behind it where the coordinates are not counted as that family does.
+        "auto", the default, decides once for the whole run; the result says how, under `box_format`.
     image_sizes: (width, height) in pixels of every record's image, a list; needed for relative coordinates.
     vocabulary: the category names in canonical order, where they are not SARDet-100K's six.
     detail: "category" adds every column for each category, as "<column>/<category>".
@@ -64,7 +65,8 @@ Args:
         referring record asks for.
     confidence: 0.95 adds "<key>_interval", (low, high), for every figure: a percentile bootstrap over records.
     samples, seed: of the bootstrap; 1000 and 0 by default.
-    per_record: True adds `records`, a list of dicts: what was read from every text and how it was judged.
+    per_record: True adds `records`, a list of dicts: what was read from every text, how it was judged, and for every
+        reference box the IoU of the predicted box that comes closest.
 
 Returns:
     A flat dict. Percentages, None where nothing was there to count: the columns of Table 3 (counting, counting_iou25,
@@ -76,7 +78,7 @@ Returns:
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
 class SarchatBench(evaluate.Metric):
-    """The metric. `compute`, `add` and `add_batch` as in every metric, and `compare` and `overall_score` beside them."""
+    """The metric: `compute`, `add` and `add_batch` as in every metric, `compare` and `overall_score` beside them."""
 
     def _info(self):
         if self.config_name not in ("default", *SUBSETS):
@@ -213,8 +215,8 @@ class SarchatBench(evaluate.Metric):
         told = list(run.verdict.warnings)
         if 0 < abstract < FEW_ABSTRACT_PAIRS:
             told.append(
-                f"grounding_abstract rests on {abstract} pair{'s' * (abstract > 1)} of the references only, and weighs as "
-                "much in its task as columns that rest on all records."
+                f"grounding_abstract rests on {abstract} pair{'s' * (abstract > 1)} of the references only, and weighs "
+                "as much in its task as columns that rest on all records."
             )
         told += run.warnings
         for sentence in told:
@@ -226,7 +228,7 @@ class SarchatBench(evaluate.Metric):
         )
         if per_record:
             explainer = Explainer(run.lexicon, run.verdict.box_format)
-            result["records"] = explainer.records(run.verdict.subsets, predictions, references)
+            result["records"] = explainer.records(run.verdict, predictions, references)
         return result
 
     def _run(self, predictions, references, subsets=None, **options):
@@ -254,8 +256,8 @@ class _Run:
         sizes = _sizes(image_sizes, len(predictions))
         if sizes is None and asked[1] not in (None, "pixels"):
             raise ValueError(
-                f"box_format {box_format!r} is relative to the image: pass image_sizes, (width, height) for every record, "
-                f"or '{asked[0]}/pixels' if the model writes pixels."
+                f"box_format {box_format!r} is relative to the image: pass image_sizes, (width, height) for every "
+                f"record, or '{asked[0]}/pixels' if the model writes pixels."
             )
         self.lexicon = Lexicon(CATEGORIES if vocabulary is None else vocabulary)
         self.subsets = SUBSETS if config_name == "default" else (config_name,)

@@ -111,6 +111,9 @@ class Verdict(NamedTuple):
     """The notation and the space that the predicted boxes were read in."""
     warnings: list
     """What seems wrong with the boxes, in sentences."""
+    boxes: dict
+    """For each subset that asks for boxes: predicted boxes in pixels and how many each record has, the same of the
+    references; arrays (boxes, 4) and (records,)."""
 
 
 def judge(texts, references, positions, lexicon, box_format=(None, None), sizes=None, categories=None, detail=False):
@@ -133,13 +136,13 @@ def judge(texts, references, positions, lexicon, box_format=(None, None), sizes=
     judged = {
         subset: getattr(run, task_of(subset))(subset, positions[subset]) for subset in SUBSETS if subset in positions
     }
-    space, warnings = run.match_boxes(judged, notation, space, sizes)
+    space, warnings, boxes = run.match_boxes(judged, notation, space, sizes)
     for subset, (_, columns, *_rest) in judged.items():
         order = [column for column in COLUMNS_OF_SUBSET[subset] if column in columns]
         ordered = {column: columns[column] for column in [*order, *(c for c in columns if c not in order)]}
         columns.clear()
         columns.update(ordered)
-    return Verdict(judged, f"{notation}/{space}", warnings)
+    return Verdict(judged, f"{notation}/{space}", warnings, boxes)
 
 
 _BOX_COLUMNS = {
@@ -344,7 +347,7 @@ class _Run:
                 columns[f"{column}/{name}"] = _list_answer(*of_category, records)
 
     def match_boxes(self, judged, notation, space, sizes):
-        """Add the columns of boxes; returns the space that they were read in and what seems wrong with it."""
+        """Add the columns of boxes; returns the space they were read in, what seems wrong with it, and the boxes."""
         subsets = [subset for subset in judged if subset in self.boxes]
         written = {subset: self.boxes[subset][0].arrays() for subset in subsets}
         numbers = np.concatenate([written[subset][0] for subset in subsets] or [np.zeros((0, 4))])
@@ -354,7 +357,7 @@ class _Run:
             of_box = sizes[np.concatenate(record)] if record else np.zeros((0, 2))
         space = space or choose_space(notation, numbers, of_box)
         predicted = box_array(numbers, None if space == "pixels" else of_box / float(space))
-        farthest, first = 0.0, 0
+        compared, farthest, first = {}, 0.0, 0
         for subset in subsets:
             theirs, reference_counts = self.boxes[subset][1].arrays()
             theirs = box_array(theirs)
@@ -362,7 +365,8 @@ class _Run:
             counts = written[subset][1]
             ours = predicted[first : first + counts.sum()]
             first += counts.sum()
-            matched = match_boxes(ours, counts, theirs, reference_counts)
+            compared[subset] = ours, counts, theirs, reference_counts
+            matched = match_boxes(*compared[subset])
             columns = {
                 column: np.stack([shared, counts - shared, reference_counts - shared], axis=1)
                 for column, shared in zip(_BOX_COLUMNS[subset], matched.T, strict=True)
@@ -372,7 +376,7 @@ class _Run:
                 of_subset = {column: judged[subset].columns[column] for column in COLUMNS_OF_SUBSET[subset]}
                 self._by_category(of_subset, self.categories[judged[subset].positions])
                 judged[subset].columns.update(of_subset)
-        return space, doubts(f"{notation}/{space}", numbers, predicted, of_box, farthest)
+        return space, doubts(f"{notation}/{space}", numbers, predicted, of_box, farthest), compared
 
 
 class _Packed:
