@@ -27,6 +27,7 @@ Decisions that SPEC.md leaves open:
 
 import re
 import unicodedata
+from itertools import pairwise
 from typing import NamedTuple
 
 from .boxes import split_boxes
@@ -286,8 +287,8 @@ _DETERMINERS = _words("the a an this that its nearest closest nearby large small
 
 
 def _negated(tokens, events):
-    """Find the categories that are said not to be there: the tokens that they start at."""
-    negated = {start for kind, _, start, end in events if kind == CATEGORY and _denied_behind(tokens, end)}
+    """Find the categories that a negation in front of them reaches: the tokens that they start at."""
+    negated = set()
     armed = None  # the token behind a negation, or behind a category that it reached
     reached = False
     for kind, value, start, end in events:
@@ -310,9 +311,10 @@ def _negated(tokens, events):
 
 
 def _denied_behind(tokens, end):
-    if end >= len(tokens) or tokens[end] not in _MAY_DENY:
-        return False
+    """Tell whether what follows a category denies that it is there, or that it is one: "ships: none", "ship-like"."""
     behind = tokens[end : end + 6]
+    if behind[0] == "-" and len(behind) > 1 and behind[1] in _ALIKE:
+        return True
     if behind[0] in (":", "=", "-"):
         return len(behind) > 1 and (behind[1] in _NONE or behind[1] == "0")
     if behind[0] in _NOT_BE:
@@ -335,11 +337,6 @@ def _is_surrounding(tokens, start):
     if word in ("to", "from", "by") and j and tokens[j - 1] in _CLOSENESS:
         return True
     return word in _SURROUNDING_THE and tokens[j + 1] in ("the", "this", "that")
-
-
-def _is_alike(tokens, end):
-    """Tell whether a category only describes something else: "ship-like"."""
-    return tokens[end : end + 1] == ["-"] and tokens[end + 1] in _ALIKE
 
 
 _ALIKE = frozenset(("like", "sized", "size", "type", "shaped", "related", "free", "side"))
@@ -389,10 +386,21 @@ class Reader:
 
     def _categories(self, tokens, events):
         """List the category events that are answers, neither negated nor echoed."""
-        named = [event for event in events if event[0] == CATEGORY]
-        if named:
-            negated = _negated(tokens, events)
-            named = [event for event in named if event[2] not in negated and not _is_alike(tokens, event[3])]
+        named, denies = [], False
+        for event in events:
+            kind = event[0]
+            if kind == CATEGORY:
+                named.append(event)
+            elif kind == NEGATION or (kind == NUMBER and event[1] == 0):
+                denies = True
+        denied = _negated(tokens, events) if denies and named else ()
+        count = len(tokens)
+        named = [
+            event
+            for event in named
+            if event[2] not in denied
+            and not (event[3] < count and tokens[event[3]] in _MAY_DENY and _denied_behind(tokens, event[3]))
+        ]
         if len(named) > 1 and (
             not _CUES.isdisjoint(tokens) or len({event[1] for event in named}) == len(self.lexicon.names)
         ):
@@ -436,8 +444,13 @@ class Reader:
         """
         tokens, events = self._events(answer_part(text))
         region = _first_place(tokens, events)
-        sizes = [event for event in events if event[0] == SIZE]
-        shape = next((event[1] for event in events if event[0] == SHAPE), -1)
+        sizes, shape = [], -1
+        for event in events:
+            kind = event[0]
+            if kind == SIZE:
+                sizes.append(event)
+            elif kind == SHAPE and shape < 0:
+                shape = event[1]
         named = self._categories(tokens, events)
         if not named:
             return -1, sizes[0][1] if sizes else -1, region, shape
@@ -543,6 +556,11 @@ class Reader:
     def _zero(tokens, events):
         """Find where it is first said that there is none; None if nowhere."""
         starts = list(_negated(tokens, events))
+        starts += [
+            start
+            for kind, _, start, end in events
+            if kind == CATEGORY and end < len(tokens) and tokens[end] in _MAY_DENY and _denied_behind(tokens, end)
+        ]
         for kind, _, start, end, *_ in events:
             if kind == NEGATION:
                 behind = tokens[end : end + 4]
@@ -701,7 +719,7 @@ def _is_total(tokens, number):
         if token[0] in _DIGITS or token in (".", LINE_MARK, ",", "there"):
             break
     behind = tokens[number.end : number.end + 4]
-    return "altogether" in behind or any(pair == ("in", "total") for pair in zip(behind, behind[1:], strict=False))
+    return "altogether" in behind or any(pair == ("in", "total") for pair in pairwise(behind))
 
 
 def _counts_things(tokens, number, category_starts):
@@ -888,11 +906,11 @@ class _Sentences:
             before, behind = row[:colon], row[colon + 1 :]
             following = next((item for item in behind if isinstance(item, (_Thing, _Place))), None)
             named = [item for item in before if isinstance(item, _Thing)]
-            if named and any(isinstance(item, _Place) for item in behind):
-                if isinstance(following, _Place) or following.category == named[-1].category:
-                    first = before.index(named[0])
-                    before = before[:first] + [item for item in before[first:] if not isinstance(item, _Place)]
-                    return before + behind
+            placed = any(isinstance(item, _Place) for item in behind)
+            if named and placed and (isinstance(following, _Place) or following.category == named[-1].category):
+                first = before.index(named[0])
+                before = before[:first] + [item for item in before[first:] if not isinstance(item, _Place)]
+                return before + behind
         kept = []
         boxed_behind = False  # whether a place with a box follows that speaks of the same thing
         waiting = []  # places without box and number that a group may turn out to stand in front of
