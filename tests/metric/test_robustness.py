@@ -7,15 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 READ = ("identification", "classification", "counting", "boxes", "places")
-WORDS = (
-    r"""
-ship ships boat harbor car tank no not without neither nor there is are in the top left right bottom center middle
-of image one two 3 47 another they small very large wide tall near close to far from horizontal direction or and
-mostly answer: final \boxed{ <think> </think> <answer> candidate categories {<1><2><3><4>} [1,2,3,4] ? . , : ;
-- 1. * | / ( ) { } [ ] < > hundred thousand twenty - ' total
-""".split()
-    + ["", "\n"]
-)
+SAID = r"""ship ships boat harbor car tank no not without neither nor there is are in the top left right bottom center
+    middle of image one two 3 47 another they small very large wide tall near close to far from horizontal direction
+    or and mostly answer: final \boxed{ <think> </think> <answer> candidate categories {<1><2><3><4>} [1,2,3,4] ? .
+    , : ; - 1. * | / ( ) { } [ ] < > hundred thousand twenty - ' total"""
+WORDS = [*SAID.split(), "", "\n"]
 
 soup = st.one_of(
     st.text(max_size=200),
@@ -48,15 +44,14 @@ def test_plain_texts_split_into_the_same_tokens(modules, text):
     assert lexicon.tokenize(text) == lexicon.TOKEN.findall(text)
 
 
-SEEDS = r"""{ | < | [ | ( | {< | {<1> | {<1><2> | {<1><2><3><4>} | [1, | [1,2,3,4] | (1,2), | <box>[[1,2,3, | 1. | 9 | 9, | 9.
-    1,234 | - | a- | ' | a' | "ship | ship, | ship or  | no  | no ship  | top  | left  | top left  | center  | of the
-    left of the  | to the left  | 3 ships in the top left  | one in the top left {<1><2><3><4>},  | <think> | </think>
-    <think></think> | answer:  | final answer  | <answer> | \boxed{ | candidate  | candidates: ship,  | ? | ship?  | .
-    aircraft, bridge, car, harbor, ship, tank  | : | two hundred  | twenty- | thousand  | one  | they  | very  | there
-    close to the ship  | very very small  | ｓ | 船 | * | ` | _ | with  | mostly  | the the  | nan  | -1 | 1e9 | {<1e400>
-    bbox_2d | ship in the top left of | ships: one in the | ship top left {<1><2><3><4>} 2 ships""".replace(
-    "\n", "|"
-).split("|")
+SEEDS = r"""{ | < | [ | ( | {< | {<1> | {<1><2> | {<1><2><3><4>} | [1, | [1,2,3,4] | (1,2), | <box>[[1,2,3, | 1. | 9
+    9, | 9. | 1,234 | - | a- | ' | a' | "ship | ship, | ship or  | no  | no ship  | top  | left  | top left  | center
+    of the | left of the  | to the left  | 3 ships in the top left  | one in the top left {<1><2><3><4>},  | <think>
+    </think> | <think></think> | answer:  | final answer  | <answer> | \boxed{ | candidate  | candidates: ship,  | ?
+    ship?  | . | aircraft, bridge, car, harbor, ship, tank  | : | two hundred  | twenty- | thousand  | one  | they
+    very  | there | close to the ship  | very very small  | ｓ | 船 | * | ` | _ | with  | mostly  | the the  | nan
+    -1 | 1e9 | {<1e400> | bbox_2d | ship in the top left of | ships: one in the | ship top left {<1><2><3><4>} 2 ships
+    """.replace("\n", "|").split("|")
 SEEDS = [seed.removeprefix(" ").replace("    ", "") or " " for seed in SEEDS] + [" ", "\n", "\n\n- ", "\ud800", "\x00"]
 """Pieces that a text may consist of, over and over."""
 
