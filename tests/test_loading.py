@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
 
 from sarchat2m.vocabulary import CATEGORIES, CONFIGS, SPLITS, SUBSETS
 
+ROOT = Path(__file__).parents[1]
 DATASETS3 = ROOT / ".venv-datasets3" / "bin" / "python"
 PYTHONS = {"datasets 5": Path(sys.executable), "datasets 3": DATASETS3}
 

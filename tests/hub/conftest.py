@@ -14,12 +14,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import clients
+import pytest
 from handmade import SMALL, make_build
 from loopback_hub import WRITE_TOKEN, LoopbackHub
 
