@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.local import LocalFileSystem, make_path_posix
 
 from sarchat2m.errors import SARChatError
 
@@ -33,6 +33,11 @@ class Folder:
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
         self.url = os.fspath(url)
+        if "://" not in self.url:
+            # fsspec would take what follows "::" in a path for the name of another file system, and drop it.
+            self._files = LocalFileSystem()
+            self._root = make_path_posix(os.path.abspath(os.path.expanduser(self.url)))  # noqa: PTH100, PTH111
+            return
         try:
             self._files, self._root = url_to_fs(self.url)
         except Exception as error:  # whatever the client of that file system raises, ImportError among it
