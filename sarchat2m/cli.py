@@ -98,7 +98,7 @@ def check(
     with progress_bar("Looking at images", quiet) as progress, local_processes(workers) as scheduler:
         found = read_source(source, deep=deep, scheduler=scheduler, progress=progress)
     table = plain_table(str(source), "split")
-    for column in ("images", "empty", "annotations", "usable", "unusable", "crowd", "ignored"):
+    for column in ("images", "empty", "boxes", "usable", "unusable", "crowd", "ignored", "skipped"):
         table.add_column(column, justify="right")
     for split in found.splits.values():
         rows: list[tuple[str, str, tuple[int, ...], Tally]] = [
@@ -108,7 +108,7 @@ def check(
             rows.append((f"  {name}", "dim", (), tally))
         for name, style, images, tally in rows:
             cells = [f"{number:,}" for number in images] or ["", ""]
-            numbers = (tally.annotations, tally.usable, tally.unusable, tally.crowd, tally.ignored)
+            numbers = (tally.annotations, tally.usable, tally.unusable, tally.crowd, tally.ignored, tally.skipped)
             table.add_row(name, *cells, *(f"{number:,}" for number in numbers), style=style)
         table.add_section()
     Console().print(table)
