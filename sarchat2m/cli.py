@@ -201,7 +201,7 @@ def _show_build(manifest: dict[str, Any]) -> None:
     table.add_row("all", *(f"{totals[split]:,}" for split in splits), *sums_published, style="bold")
     Console().print(table)
     if manifest["skipped"]:
-        print(f"{len(manifest['skipped']):,} problems; the images concerned were left out, see manifest.json.")
+        print(f"Problems: {len(manifest['skipped']):,}; the images concerned were left out, see manifest.json.")
 
 
 @app.command()
@@ -270,7 +270,7 @@ def predict(
     base_url: Annotated[str, typer.Option(help="Of any OpenAI-compatible endpoint, such as http://localhost:8000/v1.")],
     out: Annotated[Path, typer.Option(help="JSON lines; where the file exists, the run goes on.")],
     config: Annotated[str, typer.Option(help="Which questions, such as referring.")] = "all",
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option(help="One of train, validation, test.")] = "test",
     limit: Annotated[int | None, typer.Option(help="Only the first so many records.")] = None,
     sample: Annotated[int | None, typer.Option(help="Only so many records, of every subset its share.")] = None,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
@@ -435,7 +435,7 @@ def export(
         str, typer.Argument(help='A built folder, a repository of the Hub, or "sarchat2m": the sample.')
     ],
     out: Annotated[Path, typer.Option(help="A new folder, or one in which this export was interrupted.")],
-    format: Annotated[str, typer.Option(help="ms-swift, llava, sharegpt or trl.")] = "ms-swift",
+    format: Annotated[str, typer.Option(help="One of ms-swift, llava, sharegpt, trl.")] = "ms-swift",
     config: Annotated[str, typer.Option(help="Which records, such as referring.")] = "all",
     split: Annotated[str | None, typer.Option(help="Only this split; by default all.")] = None,
     quiet: Quiet = None,
