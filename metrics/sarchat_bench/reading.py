@@ -539,15 +539,15 @@ class Reader:
         tokens, events = self._events(text)
         category_starts = {event[2]: event[3] for event in events if event[0] == CATEGORY}
         found = list(_numbers(tokens))
-        totals = [number for number in found if _is_total(tokens, number)]
-        counting = [number for number in found if _counts_things(tokens, number, category_starts)]
+        total = next((number for number in found if _is_total(tokens, number)), None)
+        if total is not None:
+            return total.value
+        counting = next((number for number in found if _counts_things(tokens, number, category_starts)), None)
         zero = self._zero(tokens, events)
-        if totals:
-            return totals[0].value
-        if zero is not None and (not counting or zero < counting[0].start):
+        if zero is not None and (counting is None or zero < counting.start):
             return 0
-        if counting:
-            return counting[0].value
+        if counting is not None:
+            return counting.value
         if found:
             return found[0].value
         return self._one(tokens, events)
@@ -614,6 +614,7 @@ _TOTALS = frozenset(
     ("total", "altogether", "count", "number", "totaling", "totalling", "sum", "counted", "quantity", "overall")
 )
 _DIGITS = frozenset("0123456789-")
+_NUMBER_BEGINS = frozenset((*NUMBER_WORDS, "hundred", "thousand"))
 _LABELS = frozenset(
     ("figure", "fig", "step", "image", "band", "sentinel", "no", "section", "example", "level", "page", "line")
 )
@@ -631,7 +632,7 @@ def _numbers(tokens):
     count = len(tokens)
     while i < count:
         token = tokens[i]
-        value, end = _number_at(tokens, i)
+        value, end = _number_at(tokens, i) if token[0] in _DIGITS or token in _NUMBER_BEGINS else (None, i)
         if value is None:
             i += 1
             continue
@@ -659,6 +660,10 @@ def _numbers(tokens):
         i = end
 
 
+_LARGEST = 10**15
+"""A number in words grows no further: "hundred hundred …" has no end, and a float must hold what it says."""
+
+
 def _number_at(tokens, i):
     """Read the number that begins at a token, in digits or words: (value, the token behind it), or (None, i)."""
     if i >= len(tokens):
@@ -666,13 +671,13 @@ def _number_at(tokens, i):
     token = tokens[i]
     if token[0] in _DIGITS:
         return (None, i) if token == "-" else (_digits(token), i + 1)
-    if token not in NUMBER_WORDS and token not in ("hundred", "thousand"):
+    if token not in _NUMBER_BEGINS:
         return None, i
     value, current, end = 0, 0, i
     while end < len(tokens):
         word = tokens[end]
         if word == "hundred" or word == "dozen":
-            current = max(current, 1) * (100 if word == "hundred" else 12)
+            current = min(max(current, 1) * (100 if word == "hundred" else 12), _LARGEST)
         elif word == "thousand":
             value, current = value + max(current, 1) * 1000, 0
         elif word in NUMBER_WORDS:
