@@ -27,7 +27,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -301,7 +301,8 @@ class _Team:
 
     def __init__(self, questions: Questions, client: Client) -> None:
         self.notes: list[str] = []
-        self._replies: queue.SimpleQueue[tuple[_Worker, bytes]] = queue.SimpleQueue()
+        self._replies: queue.SimpleQueue[tuple[_Worker, list[bytes]]] = queue.SimpleQueue()
+        self._received: deque[tuple[_Worker, bytes]] = deque()
         count = min(client.process_count(), client.concurrency)
         settings = {
             "base_url": client.base_url,
@@ -336,10 +337,14 @@ class _Team:
         return worker
 
     def _listen(self, worker: _Worker) -> None:
-        assert worker.process.stdout is not None
-        for line in worker.process.stdout:
-            self._replies.put((worker, line))
-        self._replies.put((worker, b""))
+        """Pass on what a worker writes, all lines at once that have come; an empty list where it has ended."""
+        pipe, begun = worker.process.stdout, b""
+        assert isinstance(pipe, io.BufferedReader)
+        while chunk := pipe.read1():
+            *lines, begun = (begun + chunk).split(b"\n")
+            if lines:
+                self._replies.put((worker, lines))
+        self._replies.put((worker, []))
 
     def _stop(self) -> None:
         for worker in self._workers:
@@ -354,11 +359,15 @@ class _Team:
                 worker.process.wait()
 
     def _receive(self) -> tuple[_Worker, dict[str, Any]]:
-        worker, line = self._replies.get()
-        if not line:
-            raise SARChatError(
-                "A process that asks the endpoint has ended; what was answered is kept, and the same command goes on."
-            )
+        if not self._received:
+            worker, lines = self._replies.get()
+            if not lines:
+                raise SARChatError(
+                    "A process that asks the endpoint has ended; what was answered is kept, and the same command goes "
+                    "on."
+                )
+            self._received.extend((worker, line) for line in lines)
+        worker, line = self._received.popleft()
         return worker, json.loads(line)
 
     def _check(self, greeting: dict[str, Any], model: str, base_url: str) -> None:

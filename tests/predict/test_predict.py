@@ -10,8 +10,10 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +279,28 @@ def test_a_wrong_model_is_an_error_of_each_record_and_is_told(built: Path, endpo
     )
     assert outcome.asked == {"model": 3}
     assert 'does not list a model "gpt-17"; it lists good, poor.' in outcome.notes[0]
+
+
+def test_an_endpoint_that_has_moved_is_followed(built: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    class Moved(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(307)
+            self.send_header("Location", endpoint.base_url.removesuffix("/v1") + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Moved) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = Client(f"http://127.0.0.1:{server.server_port}/v1")
+        outcome = predict(str(built), Questions("good", limit=3), client, tmp_path / "out.jsonl")
+        server.shutdown()
+    assert outcome.asked == {"answered": 3}
 
 
 def test_an_answer_that_takes_too_long_is_given_up(built: Path, endpoint: Endpoint, tmp_path: Path) -> None:
