@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sarchat2m.errors import SARChatError
 
-__all__ = ["card_template_path", "metric_path"]
+__all__ = ["card_template_path", "metric_path", "recipes_path"]
 
 
 def metric_path() -> Path:
@@ -25,6 +25,15 @@ def card_template_path() -> Path:
         SARChatError: This installation has none.
     """
     return _find("dataset_card/template.md")
+
+
+def recipes_path() -> Path:
+    """Give the folder of the recipes; in it is what `lmms-eval --include_path` takes, `lmms_eval`.
+
+    Raises:
+        SARChatError: This installation has none.
+    """
+    return _find("recipes")
 
 
 def _find(name: str) -> Path:
