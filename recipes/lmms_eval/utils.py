@@ -5,7 +5,8 @@ are loaded without their images, from the test split's files alone, and a record
 which has every image once.
 
     SARCHAT_DATASET        the dataset: a repository of the Hub, or a folder that `sarchat2m build` made
-    SARCHAT_BENCH_METRIC   the metric, where it does not lie in `metrics/` beside `recipes/`: its repository or folder
+    SARCHAT_BENCH_METRIC   the metric's repository or folder, where it is not found beside: it lies in `metrics/` beside
+                           `recipes/`, in a clone and in the installed package alike
 """
 
 from __future__ import annotations
