@@ -1,4 +1,4 @@
-"""The build elsewhere: on a Dask cluster of processes, one of them killed, and in folders that are not local."""
+"""The build elsewhere: in other processes, on a Dask cluster, some of them killed, and in folders not of this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from test_build import digests
 
 from sarchat2m.build import Options, build, read_manifest
 from sarchat2m.errors import SARChatError
-from sarchat2m.schedulers import _on_equal_terms, dask_cluster
+from sarchat2m.schedulers import _on_equal_terms, dask_cluster, local_processes
 from sarchat2m.synthesis import synthesize
 
 IMAGES = 120
@@ -57,6 +57,62 @@ def cluster() -> Iterator[Any]:
 
 def ranges_of(folder: Path) -> int:
     return len(list(folder.glob("data/images/*.parquet")))
+
+
+# In several processes
+
+
+def _process(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_local_processes_share_the_work() -> None:
+    with local_processes(2) as run:
+        found = list(run(_process, [0.5] * 6))
+    assert len(found) == 6
+    assert len(set(found)) == 2
+    assert os.getpid() not in found
+
+
+def test_a_killed_local_worker_is_one_sentence() -> None:
+    with (
+        local_processes(2) as run,
+        pytest.raises(SARChatError, match=r"^A worker was killed, perhaps for want of memory; go on with --resume and"),
+    ):
+        list(run(os._exit, [1, 1]))
+
+
+def _until_killed() -> None:
+    with local_processes(2) as run:
+        for pid in run(_process, [0.2] * 2 + [60] * 2):
+            print(pid, flush=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_workers_end_when_their_build_is_killed() -> None:
+    """Killed as by kill -9, or for want of memory: nobody is left who holds files and memory, or writes."""
+    code = "import test_scale_out; test_scale_out._until_killed()"
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    workers = {int(process.stdout.readline()) for _ in range(2)}
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 20
+    while workers and time.monotonic() < deadline:
+        workers = {pid for pid in workers if _lives(pid)}
+        time.sleep(0.02)
+    assert not workers
+
+
+def _lives(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 # On a cluster
