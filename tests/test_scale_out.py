@@ -1,4 +1,4 @@
-"""The build elsewhere: in other processes, on a Dask cluster, some of them killed, and in folders not of this machine."""
+"""The build elsewhere: in other processes, on Dask clusters, some of them killed, and in folders that are not local."""
 
 from __future__ import annotations
 
