@@ -135,6 +135,10 @@ def test_predict_score_and_report_give_the_known_figures(built: Path, tmp_path: 
     assert "sk-end-to-end" not in good.read_text() + told
 
     told = run("report", f"poor-7B={poor}", "--out", tmp_path / "report")
-    value = f"{expected(built, ERR_EVERY['poor'])['overall']:.2f}"
-    assert f"poor-7B: {value} overall" in told
-    assert f">{value}" in (tmp_path / "report" / "index.html").read_text()
+    known = expected(built, ERR_EVERY["poor"])
+    assert f"poor-7B: {known['overall']:.2f} overall" in told
+    page = (tmp_path / "report" / "index.html").read_text()
+    [reported] = json.loads((tmp_path / "report" / "scores.json").read_text())["runs"]
+    assert {column: reported["figures"][column] for column in known} == pytest.approx(known, abs=1e-9)
+    for value in known.values():
+        assert f">{value:.2f}" in page
