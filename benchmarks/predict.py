@@ -160,7 +160,7 @@ def main():
     print(f"while asking      {asking:,.0f} answers a second, {asking / ideal:.0%} of the ideal")
     costs = [1000 * seconds / outcome.asked["answered"] for seconds in (parent, workers, served)]
     print(
-        "processor time    {:.2f} ms an answer in the parent, {:.2f} in the workers, {:.2f} in the server".format(
+        "processor time    {:.2f} ms an answer in the parent, {:.2f} in the workers, their start included, {:.2f} in the server".format(
             *costs
         )
     )
