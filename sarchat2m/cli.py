@@ -47,7 +47,9 @@ def main() -> None:
     except OSError as error:
         _tell_error(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != 130:  # what typer makes of Ctrl-C, without a word
+            raise
         print("Stopped.", file=sys.stderr)
         sys.exit(130)
 
@@ -320,7 +322,10 @@ def predict(
         print(note, file=sys.stderr)
     asked = sum(outcome.asked.values())
     before = f", {outcome.answered_before:,} were there" if outcome.answered_before else ""
-    print(f"{out}: {outcome.asked['answered']:,} of {asked:,} answered{before}, of {outcome.records:,} records.")
+    if asked or outcome.stopped:
+        print(f"{out}: {outcome.asked['answered']:,} of {asked:,} answered{before}, of {outcome.records:,} records.")
+    else:
+        print(f"{out}: nothing is left to ask, of {outcome.records:,} records.")
     for kind, count in outcome.asked.most_common():
         if kind != "answered":
             print(f"  {count:,} {kind}: {ERROR_KINDS[kind]}")
