@@ -10,7 +10,7 @@ themselves. Words are compared whole: neither "portion" nor "airport" holds a po
 """
 
 import re
-from itertools import product
+from itertools import compress, product
 
 CATEGORIES = ("ship", "aircraft", "car", "tank", "bridge", "harbor")
 """SARDet-100K's categories in canonical order: the vocabulary unless another one is given."""
@@ -72,12 +72,19 @@ def tokenize(text):
     >>> tokenize("3 ships in the top-left; no cars.")
     ['3', 'ships', 'in', 'the', 'top', '-', 'left', ';', 'no', 'cars', '.']
     """
-    if not _PLAIN.match(text) or _DECIMAL.search(text) or (("-" in text or "'" in text) and _LOOSE.search(text)):
+    if (
+        not _PLAIN.match(text)
+        or (("." in text or "," in text) and _DECIMAL.search(text))
+        or (("-" in text or "'" in text) and _LOOSE.search(text))
+    ):
         return TOKEN.findall(text)
     for mark in ",.-:;!?()\x00\x01\x02":
         if mark in text:
             text = text.replace(mark, f" {mark} ")
-    return text.replace("*", " ").replace('"', " ").split()
+    for mark in '*"':
+        if mark in text:
+            text = text.replace(mark, " ")
+    return text.split()
 
 
 def _words(text):
@@ -371,10 +378,11 @@ class Lexicon:
         events = []
         resume = 0
         last = len(tokens) - 1
-        for start, entry in enumerate(map(self._entries.get, tokens)):
-            if entry is None or start < resume:
+        entries = list(map(self._entries.get, tokens))
+        for start in compress(range(len(tokens)), entries):
+            if start < resume:
                 continue
-            kind, value, phrases = entry
+            kind, value, phrases = entries[start]
             resume = start + 1
             if phrases is not None and start < last and tokens[resume] in phrases:
                 for rest, phrase_kind, phrase_value in phrases[tokens[resume]]:

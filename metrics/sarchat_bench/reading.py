@@ -752,6 +752,8 @@ _APPROACH = _words("near toward towards slightly closer just close")
 class _Thing:
     """A category as named in a sentence."""
 
+    __slots__ = ("category", "real", "size", "times")
+
     def __init__(self, category, times, real):
         self.category, self.times, self.real = category, times, real
         self.size = None
@@ -759,6 +761,8 @@ class _Thing:
 
 class _Place:
     """A region as named in a sentence."""
+
+    __slots__ = ("boxed", "end", "region", "single", "times")
 
     def __init__(self, region, times):
         self.region, self.times = region, times
