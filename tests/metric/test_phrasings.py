@@ -177,6 +177,8 @@ IDENTIFICATION = [
     ("The ship is very small.", (SHIP, VERY_SMALL, -1, -1)),
     ("A large body of water with a small ship", (SHIP, SMALL, -1, -1)),
     ("very-small ship", (SHIP, VERY_SMALL, -1, -1)),
+    ("a ship of very small size", (SHIP, VERY_SMALL, -1, -1)),  # "size" begins no category: this raised KeyError once
+    ("a ship of very small", (SHIP, VERY_SMALL, -1, -1)),
     # regions
     ("a ship in the upper left corner", (SHIP, -1, TL, -1)),
     ("a ship at the upper-left corner", (SHIP, -1, TL, -1)),

@@ -197,6 +197,8 @@ ODD = [
     "{<nan><1><2><3>}",
     b("9" * 400, 1, 2, 3),
     b(9, 9, 1, 1),
+    b(5, 5, 5, 5),
+    "{" * 9999,
 ]
 
 
@@ -221,7 +223,7 @@ def test_no_prediction_raises(load, how):
         task = subset.partition("_")[0]
         assert result[f"{task}_records"] == len(ODD)
         assert result[f"{task}_iou50" if task == "counting" else f"{subset}_iou50"] == pytest.approx(
-            100 / (len(ODD) + 1)
+            100 / (len(ODD) + 2)  # swapped corners are right; a box far away and one without area are too many
         )
 
 
@@ -310,6 +312,45 @@ def test_auto_finds_notation_and_space_once_for_all(load, notation, write, space
     assert result["box_format"] == f"{notation}/{space}"
     assert result["referring_single_iou50"] == 100.0
     assert result["warnings"] == []
+
+
+NOTATIONS = {notation: write for notation, write, _ in FORMATS}
+
+
+@pytest.mark.parametrize("space", ["pixels", "1", "100", "1000"])
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_every_notation_is_read_in_every_space_when_told_so(load, notation, space):
+    size, box = (640, 480), (64, 48, 320, 240)
+    ends = size * 2 if space == "pixels" else (int(space),) * 4
+    corners = [round(c / end * to, 6) for c, end, to in zip(box, size * 2, ends, strict=True)]
+    corners = corners[2:] + corners[:2]  # corners may be swapped
+    result = load("referring_single").compute(
+        predictions=["Here: " + NOTATIONS[notation](corners)],
+        references=[b(*box)],
+        box_format=f"{notation}/{space}",
+        image_sizes=[size],
+    )
+    assert (result["referring_single_iou50"], result["box_format"]) == (100.0, f"{notation}/{space}")
+
+
+def test_auto_reads_no_answer_in_a_way_of_its_own(load):
+    """Two of three write lists, so that the third, right in its own notation, says no box."""
+    result = load("referring_single").compute(
+        predictions=["[0, 0, 9, 9]", "[5, 5, 9, 9]", b(0, 0, 9, 9)], references=[b(0, 0, 9, 9)] * 3, per_record=True
+    )
+    assert result["box_format"] == "list/pixels"
+    assert [record["verdict"] for record in result["records"]][::2] == ["right", "unreadable"]
+
+
+def test_a_vocabulary_of_its_own_decides_what_a_category_is(load):
+    bench = load("identification_single")
+    texts, right = ["a small vehicle", "a plane"], ["This is a small vehicle.", "This is a small plane."]
+    result = bench.compute(predictions=texts, references=right, vocabulary=["small vehicle", "plane"])
+    assert result["identification_single"] == 100.0
+    assert result["identification_single_size"] == 0.0  # in "small vehicle", small is no size
+    assert "|vocabulary:small vehicle,plane|" in result["signature"]
+    with pytest.raises(ValueError, match=r"index 0 .* with vocabulary= if"):
+        bench.compute(predictions=["a bus"], references=["This is a bus."])
 
 
 def test_a_mistaken_space_is_told(load):
