@@ -160,10 +160,11 @@ def main():
     print(f"while asking      {asking:,.0f} answers a second, {asking / ideal:.0%} of the ideal")
     costs = [1000 * seconds / outcome.asked["answered"] for seconds in (parent, workers, served)]
     print(
-        "processor time    {:.2f} ms an answer in the parent, {:.2f} in the workers, their start included, {:.2f} in the server".format(
+        "processor time    {:.2f} ms an answer in the parent, {:.2f} in the workers, {:.2f} in the server".format(
             *costs
         )
     )
+    print("                  (the start of the workers included)")
     print(f"                  so {sum(costs) * ideal / 1000:.1f} processors for the ideal rate, all to itself")
     print(f"whole command     {whole:,.0f} answers a second, {whole / ideal:.0%} of the ideal")
 

@@ -390,8 +390,10 @@ def report(
     """Write a page on prediction files: leaderboard, figures, breakdowns, the best and the worst records drawn."""
     from sarchat2m.report import write_report
 
-    runs = _read_runs(paths, references, dataset, split)
-    for each in write_report(runs, out, dataset=dataset, split=split if dataset else None, box_format=box_format):
+    with Console(stderr=True).status("Reading, scoring and drawing"):
+        runs = _read_runs(paths, references, dataset, split)
+        scores = write_report(runs, out, dataset=dataset, split=split if dataset else None, box_format=box_format)
+    for each in scores:
         overall = each.figures["overall"]
         print(f"{each.run.name}: " + ("no overall score" if overall is None else f"{overall:.2f} overall"))
     print(out / "index.html")
@@ -416,9 +418,10 @@ def score(
 
     from sarchat2m import scoring
 
-    runs = _read_runs(paths, references, dataset, split)
-    scores = [scoring.score(run, box_format=box_format, confidence=confidence or None) for run in runs]
-    comparison = scoring.compare(*runs, box_format=box_format) if len(runs) == 2 else None
+    with Console(stderr=True).status("Reading and scoring"):
+        runs = _read_runs(paths, references, dataset, split)
+        scores = [scoring.score(run, box_format=box_format, confidence=confidence or None) for run in runs]
+        comparison = scoring.compare(*runs, box_format=box_format) if len(runs) == 2 else None
     console = Console()
     for table in scoring.score_tables(scores, published, console.width):
         console.print(table)
