@@ -80,7 +80,7 @@ def local_processes(workers: int) -> Iterator[Scheduler]:
                     yield future.result()
             except BrokenProcessPool as error:
                 raise SARChatError(
-                    "A worker was killed, perhaps for want of memory; go on with --resume and fewer --workers."
+                    "A worker was killed, perhaps for want of memory; go on with fewer --workers, builds with --resume."
                 ) from error
             finally:
                 for future in futures:
@@ -93,8 +93,9 @@ def local_processes(workers: int) -> Iterator[Scheduler]:
 def dask_cluster(address: str) -> Iterator[Scheduler]:
     """Give a scheduler that runs on an existing Dask cluster, such as "tcp://host:8786".
 
-    A worker that is lost costs what it was working on: Dask gives that to another one. Results are fetched and let go
-    one by one, since Dask would make those anew that lay on a lost worker.
+    Where there is no worker yet, the work waits for one. A worker that is lost costs what it was working on: Dask gives
+    that to another one. Results are fetched and let go one by one, since Dask would make those anew that lay on a lost
+    worker.
 
     Raises:
         SARChatError: Dask is not installed, nobody answers at the address, the cluster is gone, or its workers cannot

@@ -16,8 +16,6 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -28,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sarchat2m.errors import SARChatError
+from sarchat2m.schedulers import local_processes
 from sarchat2m.vocabulary import CATEGORIES
 
 __all__ = ["Plan", "draw", "plan_scene", "synthesize"]
@@ -563,7 +562,8 @@ def _write(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def _draw_into(folder: Path, plans: Sequence[Plan]) -> int:
+def _draw_into(chunk: tuple[Path, Sequence[Plan]]) -> int:
+    folder, plans = chunk
     for plan in plans:
         path = folder / plan.file_name
         if not path.exists():
@@ -692,8 +692,8 @@ def synthesize(
             for start in range(0, len(scenes), 64)
         ]
         total, done = sum(map(len, plans.values())), 0
-        with ProcessPoolExecutor(workers) if workers > 1 else nullcontext() as pool:
-            for drawn in (pool.map if pool else map)(_draw_into, *zip(*chunks, strict=True)):
+        with local_processes(workers) as run:
+            for drawn in run(_draw_into, chunks):
                 done += drawn
                 if progress:
                     progress(done, total)

@@ -78,7 +78,9 @@ def test_local_processes_share_the_work() -> None:
 def test_a_killed_local_worker_is_one_sentence() -> None:
     with (
         local_processes(2) as run,
-        pytest.raises(SARChatError, match=r"^A worker was killed, perhaps for want of memory; go on with --resume and"),
+        pytest.raises(
+            SARChatError, match=r"^A worker was killed, perhaps for want of memory; go on with fewer --workers"
+        ),
     ):
         list(run(os._exit, [1, 1]))
 
