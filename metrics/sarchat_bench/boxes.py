@@ -81,13 +81,22 @@ def split_boxes(text, notation):
     return parts, marked
 
 
-def to_float(number):
-    """Read a number of any length; what is too large for a float is infinite.
+_LONGEST = 400
+"""A number of that many characters is too large for a float."""
 
-    >>> to_float("12.5"), to_float("9" * 400)
-    (12.5, inf)
+
+def to_floats(numbers):
+    """Read numbers of any length, an iterator; what is too large for a float is infinite.
+
+    >>> list(to_floats(["12.5", "9" * 4000]))
+    [12.5, inf]
     """
-    return float(number) if len(number) < 400 else float("-inf" if number.startswith("-") else "inf")
+    if max(map(len, numbers), default=0) < _LONGEST:
+        return map(float, numbers)
+    return (
+        float(number) if len(number) < _LONGEST else float("-inf" if number.startswith("-") else "inf")
+        for number in numbers
+    )
 
 
 def box_array(numbers, scale=None):

@@ -78,6 +78,7 @@ class Places(NamedTuple):
 # ---------------------------------------------------------------------------------------------------------------------
 
 _THOUGHT = r"(?:think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad)"
+_MAY_BE_THOUGHT = ("think", "thought", "reasoning", "reflection", "analysis", "scratchpad", "<|channel|>")
 _THOUGHT_BEGINS = re.compile(rf"[<\[◁]\|?{_THOUGHT}\|?[>\]▷]")
 _THOUGHT_ENDS = re.compile(rf"[<\[◁]\|?/\|?{_THOUGHT}\|?[>\]▷]")
 _ANNOUNCED = re.compile(r"\b(?:final answer|answer)\b[\s*_`\"']{0,9}(?:[:=]|is\b)|\bfinal answer\b|\\boxed\{|<answer>")
@@ -110,7 +111,7 @@ def answer_part(text):
     if "\n" in text:
         text = _WRAPPED.sub(" ", text)
     text = text.lower()
-    if "<" in text or "[" in text or "◁" in text:
+    if any(map(text.__contains__, _MAY_BE_THOUGHT)):
         text = _without_thoughts(text)
     if "answer" in text or "boxed" in text:
         announced = None
@@ -971,9 +972,11 @@ class _Sentences:
                 segments = [segment for segment in runs[position][1] if segment]
                 self._add_all(segments[-1], runs[position + 1][1])
         things = [item for item in row if isinstance(item, _Thing)]
-        unboxed = not any(isinstance(item, _Place) and item.boxed for item in row)
-        many = len(things) == 1 and (things[0].times or 1) > 1 and unboxed
-        self.group = range(first, len(self.pairs)) if many else range(0)
+        many = len(things) == 1 and (things[0].times or 1) > 1
+        if many and not any(isinstance(item, _Place) and item.boxed for item in row):
+            self.group = range(first, len(self.pairs))
+        else:
+            self.group = range(0)
 
     def _continue(self, places):
         """Give places to the category that was named before."""

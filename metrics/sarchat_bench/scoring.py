@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .boxes import NOTATIONS, box_array, choose_space, doubts, to_float, vote
+from .boxes import NOTATIONS, box_array, choose_space, doubts, to_floats, vote
 from .matching import match_boxes, match_multisets
 from .reading import Reader, Remembered, answer_part
 
@@ -162,7 +162,7 @@ class _Boxes:
         self.numbers, self.counts = array("d"), array("q")
 
     def add(self, numbers):
-        self.numbers.extend(map(to_float, numbers))
+        self.numbers.extend(to_floats(numbers))
         self.counts.append(len(numbers) // 4)
 
     def arrays(self):

@@ -12,7 +12,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "metrics"))
 
 with atheris.instrument_imports(include=["sarchat_bench"]):
-    from sarchat_bench.boxes import NOTATIONS, box_array, to_float
+    from sarchat_bench.boxes import NOTATIONS, box_array, to_floats
     from sarchat_bench.lexicon import TOKEN, Lexicon, tokenize
     from sarchat_bench.reading import Reader
 
@@ -27,7 +27,7 @@ def read(data):
     for name in ("identification", "classification", "places"):
         getattr(reader, name)(text)
     float(reader.counting(text)[0] or 0)  # scoring holds it as a float
-    box_array([to_float(number) for number in reader.boxes(text)])
+    box_array(list(to_floats(reader.boxes(text))))
     assert tokenize(text.lower()) == TOKEN.findall(text.lower())
     assert time.process_time() - start < 1
 
