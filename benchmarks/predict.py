@@ -1,4 +1,4 @@
-"""Measure how fast `sarchat2m predict` asks: `python benchmarks/predict.py [--records N] [--concurrency N]`.
+"""Measure how fast `sarchat2m predict` asks: `python benchmarks/predict.py [--records N] [--places N]`.
 
 A server of its own process answers after 50 ms and has 64 places, so that 1,280 answers a second are the ideal. What
 is printed is the rate between the first request and the last answer, as the server sees it, and its ratio to the ideal;
@@ -23,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-LATENCY, PLACES = 0.05, 64
+LATENCY = 0.05
 QUESTIONS_PER_IMAGE = 19  # the paper's 226,636 test records of 11,613 images
 IMAGE_BYTES = 20_000  # a 256 × 256 chip as a JPEG
 
@@ -36,7 +36,7 @@ RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length
 class Model(asyncio.Protocol):
     """One connection. Written on the transport itself, so that the server costs the client little of its processors."""
 
-    free, waiting = PLACES, deque()
+    free, waiting = 0, deque()
     answers, first, last = 0, 0.0, 0.0
 
     def connection_made(self, transport):
@@ -81,7 +81,8 @@ class Model(asyncio.Protocol):
             Model.free += 1
 
 
-async def serve():
+async def serve(places):
+    Model.free = places
     server = await asyncio.get_running_loop().create_server(Model, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -125,13 +126,16 @@ def write_dataset(folder, records):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=19_000)
-    parser.add_argument("--concurrency", type=int, default=96, help="above the places, so that none is empty meanwhile")
+    parser.add_argument("--places", type=int, default=64, help="of the server")
+    parser.add_argument("--concurrency", type=int, help="by default 1.5 times the places, so that none is ever empty")
     parser.add_argument("--processes", type=int)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(serve())
+        asyncio.run(serve(options.places))
         return
+
+    options.concurrency = options.concurrency or options.places * 3 // 2
 
     from sarchat2m.predict import Client, Questions, predict
 
@@ -139,7 +143,10 @@ def main():
         folder = Path(name)
         write_dataset(folder, options.records)
         server = subprocess.Popen(
-            [sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, "--serve", f"--places={options.places}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         client = Client(
             f"http://127.0.0.1:{int(server.stdout.readline())}/v1",
@@ -152,11 +159,11 @@ def main():
         parent = processor_seconds(resource.RUSAGE_SELF) - start_of_parent
         workers = processor_seconds(resource.RUSAGE_CHILDREN)  # the server has not ended yet
         asking, served = map(float, server.communicate()[0].split())
-    ideal = PLACES / LATENCY
+    ideal = options.places / LATENCY
     print(f"records           {outcome.asked['answered']:,} answered of {options.records:,}")
     print(f"client            {client.process_count()} processes, {client.concurrency} requests at once")
     print(f"processors        {os.cpu_count()}, load {os.getloadavg()[0]:.1f} when it ended")
-    print(f"ideal             {ideal:,.0f} answers a second ({PLACES} places, {LATENCY * 1000:.0f} ms)")
+    print(f"ideal             {ideal:,.0f} answers a second ({options.places} places, {LATENCY * 1000:.0f} ms)")
     print(f"while asking      {asking:,.0f} answers a second, {asking / ideal:.0%} of the ideal")
     costs = [1000 * seconds / outcome.asked["answered"] for seconds in (parent, workers, served)]
     print(
