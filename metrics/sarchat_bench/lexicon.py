@@ -62,8 +62,8 @@ TOKEN = re.compile(
 
 _PLAIN = re.compile(r"[a-z0-9 .,:;!?()\x00\x01\x02\"*'-]*\Z")
 _DECIMAL = re.compile(r"[.,][0-9]")
-_LOOSE = re.compile(r"-(?<![a-z0-9]-)|-(?![a-z0-9])|'(?<![a-z]')|'(?![a-z])")
-"""A plain text without decimals and loose hyphens is split at spaces set around its marks: same tokens, less time."""
+_LOOSE = re.compile(r"-(?<![a-z0-9]-)|-(?![a-z0-9])|'(?<![a-z]')|'(?![a-z])|[0-9][a-z]+'")
+"""A plain text with no decimals, loose hyphens or "1st's" is split at spaces set around its marks: the same, faster."""
 
 
 def tokenize(text):

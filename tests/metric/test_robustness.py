@@ -3,6 +3,7 @@
 import json
 import time
 import warnings
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -44,6 +45,12 @@ def test_plain_texts_split_into_the_same_tokens(modules, text):
     lexicon = modules("lexicon")
     text = text.lower()
     assert lexicon.tokenize(text) == lexicon.TOKEN.findall(text)
+
+
+def test_every_short_text_of_marks_splits_into_the_same_tokens(modules):
+    lexicon = modules("lexicon")
+    texts = ["".join(marks) for length in range(1, 6) for marks in product("a1-'., *", repeat=length)]
+    assert [text for text in texts if lexicon.tokenize(text) != lexicon.TOKEN.findall(text)] == []
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
