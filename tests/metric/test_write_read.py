@@ -100,6 +100,21 @@ def test_every_record_is_read_back(modules, drawn):
             raise AssertionError(f"{record.subset}: {record.answer}") from error
 
 
+@pytest.mark.parametrize("names", VOCABULARIES)
+def test_every_template_of_every_answer_is_read_back(modules, names):
+    """One scene told by so many seeds that each of the 20 answers and phrasings comes up, in each vocabulary."""
+    reader = reader_of(modules, names)
+    for box in ((20, 30, 200, 110), (300, 40, 380, 400), (400, 400, 500, 505)):
+        scene = Scene("test", 1, "1.png", 512, 512, (Target.of(1, 0, box, True, 512, 512),))
+        told = {"classification": set(), "description": set(), "identification_single": set()}
+        for seed in range(200):
+            for record in Dialogues(names, seed=seed, variants=20).tell(scene):
+                if record.subset in told and record.answer not in told[record.subset]:
+                    told[record.subset].add(record.answer)
+                    check(record, scene, names, reader)
+        assert {subset: len(answers) for subset, answers in told.items()} == dict.fromkeys(told, 20)
+
+
 _READERS = {}
 
 
