@@ -137,7 +137,7 @@ def main():
 
     options.concurrency = options.concurrency or options.places * 3 // 2
 
-    from sarchat2m.predict import Client, Questions, predict
+    from sarchat2m.benchmark.predict import Client, Questions, predict
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -294,8 +294,8 @@ def predict(
     quiet: Quiet = None,
 ) -> None:
     """Ask a model every question, with its image, through an endpoint. The key comes from OPENAI_API_KEY."""
-    from sarchat2m.predict import ERROR_KINDS, Client, Questions
-    from sarchat2m.predict import predict as ask
+    from sarchat2m.benchmark.predict import ERROR_KINDS, Client, Questions
+    from sarchat2m.benchmark.predict import predict as ask
 
     generation: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
     generation |= {"top_p": top_p} if top_p is not None else {}
@@ -363,7 +363,7 @@ BoxFormat = Annotated[str, typer.Option(help="How the model writes boxes; auto f
 
 
 def _read_runs(paths: list[str], references: list[Path] | None, dataset: str | None, split: str) -> list[Any]:
-    from sarchat2m.predictions import read_run
+    from sarchat2m.benchmark.predictions import read_run
 
     runs = []
     for text in paths:
@@ -388,7 +388,7 @@ def report(
     box_format: BoxFormat = "auto",
 ) -> None:
     """Write a page on prediction files: leaderboard, figures, breakdowns, the best and the worst records drawn."""
-    from sarchat2m.report import write_report
+    from sarchat2m.benchmark.report import write_report
 
     with Console(stderr=True).status("Reading, scoring and drawing"):
         runs = _read_runs(paths, references, dataset, split)
@@ -416,7 +416,7 @@ def score(
     """Score prediction files, beside the paper's Table 3. Two of them are compared too, record by record."""
     import json
 
-    from sarchat2m import scoring
+    from sarchat2m.benchmark import scoring
 
     with Console(stderr=True).status("Reading and scoring"):
         runs = _read_runs(paths, references, dataset, split)

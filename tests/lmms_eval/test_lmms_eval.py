@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from answering_server import fingerprint, serving
 
-from sarchat2m.predictions import read_run
-from sarchat2m.scoring import score
+from sarchat2m.benchmark.predictions import read_run
+from sarchat2m.benchmark.scoring import score
 from sarchat2m.vocabulary import CATEGORIES, SUBSETS, TASK_OF_SUBSET, TASKS
 
 pytestmark = pytest.mark.slow

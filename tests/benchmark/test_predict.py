@@ -20,16 +20,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from endpoint import Endpoint
 from hypothesis import given
 from hypothesis import strategies as st
+from model_server import FAULTS
 from PIL import Image
 
+from sarchat2m.benchmark.predict import Client, Questions, _selected, _sendable, _shares, predict
 from sarchat2m.errors import SARChatError
-from sarchat2m.predict import Client, Questions, _selected, _sendable, _shares, predict
 from sarchat2m.reading import Dataset
 from sarchat2m.vocabulary import SUBSETS
-from tests.predict.conftest import Endpoint
-from tests.predict.model_server import FAULTS
 
 KEY = "sk-secret-0123456789"
 
@@ -154,7 +154,7 @@ def test_a_killed_run_goes_on_without_asking_twice(built: Path, endpoint: Endpoi
     out = tmp_path / "out.jsonl"
     questions, client = Questions("slow", limit=120), Client(endpoint.base_url, concurrency=4)
     program = (
-        "import pathlib, sys\nfrom sarchat2m.predict import *\n"
+        "import pathlib, sys\nfrom sarchat2m.benchmark.predict import *\n"
         f"predict(sys.argv[1], {questions!r}, {client!r}, pathlib.Path(sys.argv[2]))"
     )
     run = subprocess.Popen([sys.executable, "-c", program, str(built), str(out)])

@@ -7,11 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 
 class Endpoint:
@@ -50,10 +47,3 @@ class Endpoint:
     def requests(self) -> list[dict[str, Any]]:
         """Every request so far, in the order of arrival."""
         return [json.loads(line) for line in self._log.read_text().splitlines()]
-
-
-@pytest.fixture(scope="session")
-def endpoint(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    server = Endpoint(built, tmp_path_factory.mktemp("endpoint") / "requests.jsonl")
-    yield server
-    server.stop()

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sarchat2m.benchmark.predictions import Answer
+from sarchat2m.benchmark.scoring import TABLE3, Score
 from sarchat2m.errors import SARChatError
-from sarchat2m.predictions import Answer
 from sarchat2m.reading import Dataset
-from sarchat2m.scoring import TABLE3, Score
 from sarchat2m.vocabulary import REGIONS, TASK_OF_SUBSET, TASKS
 
 __all__ = ["Mark", "Shown", "chosen_records", "record_score"]

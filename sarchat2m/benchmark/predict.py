@@ -7,7 +7,7 @@ record, with an answer or with what went wrong:
     {"id", "subset", "question", "prediction", "reference", "image_size": [width, height]}
     {"id", "subset", "question", "error": "timeout", "message", "reference", "image_size"}
 
-This process reads the dataset and writes the file; one process or several (`sarchat2m.chat_worker`) hold the
+This process reads the dataset and writes the file; one process or several (`sarchat2m.benchmark.chat_worker`) hold the
 connections. A worker is handed an image with all its questions, so that an image is encoded and sent over once, and a
 server with prefix caching sees its questions next to each other.
 """
@@ -331,7 +331,7 @@ class _Team:
         self._stop()
 
     def _start(self, places: int) -> _Worker:
-        command = [sys.executable, "-m", "sarchat2m.chat_worker"]
+        command = [sys.executable, "-m", "sarchat2m.benchmark.chat_worker"]
         worker = _Worker(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE), places)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         return worker

@@ -13,13 +13,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from endpoint import Endpoint
+from model_server import ERR_EVERY
 from typer.testing import CliRunner
 
 from sarchat2m.cli import app
 from sarchat2m.geometry import region
 from sarchat2m.vocabulary import SUBSETS, TASK_OF_SUBSET
-from tests.predict.conftest import Endpoint
-from tests.predict.model_server import ERR_EVERY
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "160", "OPENAI_API_KEY": "sk-end-to-end"}
 

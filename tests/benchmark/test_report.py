@@ -13,12 +13,12 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from sarchat2m import report_figures, scoring
-from sarchat2m.gallery import chosen_records, record_score
-from sarchat2m.predictions import Answer, Run
+from sarchat2m.benchmark import report_figures, scoring
+from sarchat2m.benchmark.gallery import chosen_records, record_score
+from sarchat2m.benchmark.predictions import Answer, Run
+from sarchat2m.benchmark.report import write_report
+from sarchat2m.benchmark.scoring import Score
 from sarchat2m.reading import Dataset
-from sarchat2m.report import write_report
-from sarchat2m.scoring import Score
 from sarchat2m.vocabulary import SUBSETS, TASKS
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from sarchat2m.benchmark.predictions import read_run, subset_of_file
 from sarchat2m.errors import SARChatError
-from sarchat2m.predictions import read_run, subset_of_file
 from sarchat2m.reading import Dataset
 from sarchat2m.vocabulary import SUBSETS
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sarchat2m import __version__, report_figures, scoring
+from sarchat2m import __version__
+from sarchat2m.benchmark import report_figures, scoring
+from sarchat2m.benchmark.gallery import Shown, chosen_records
+from sarchat2m.benchmark.predictions import Run
+from sarchat2m.benchmark.scoring import TABLE3, Comparison, Score
 from sarchat2m.errors import SARChatError
-from sarchat2m.gallery import Shown, chosen_records
-from sarchat2m.predictions import Run
-from sarchat2m.scoring import TABLE3, Comparison, Score
 from sarchat2m.vocabulary import CATEGORIES, TASK_OF_SUBSET, TASKS
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ def write_report(
     galleries, notes = _galleries(scores, dataset, split)
     charts = _charts(scores, comparison)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sarchat2m", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("sarchat2m.benchmark", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["data_url"] = lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     page = environment.get_template("report.html").render(

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from sarchat2m.benchmark.predictions import Answer, Run
 from sarchat2m.errors import SARChatError
 from sarchat2m.locations import metric_path
-from sarchat2m.predictions import Answer, Run
 from sarchat2m.terminal import plain_table
 from sarchat2m.vocabulary import CATEGORIES
 

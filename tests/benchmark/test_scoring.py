@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sarchat2m import scoring
+from sarchat2m.benchmark import scoring
+from sarchat2m.benchmark.predictions import Answer, Run
+from sarchat2m.benchmark.scoring import TABLE3, as_json, as_markdown, comparison_table, parameters_of, published_models
 from sarchat2m.errors import SARChatError
 from sarchat2m.locations import metric_path
-from sarchat2m.predictions import Answer, Run
-from sarchat2m.scoring import TABLE3, as_json, as_markdown, comparison_table, parameters_of, published_models
 
 RIGHT = "There are 2 instances. {<10><10><20><20>}{<50><50><70><70>}"
 HALF = "There is 1 instance. {<10><10><20><20>}"

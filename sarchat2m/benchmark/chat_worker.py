@@ -1,4 +1,4 @@
-"""The process that talks to the endpoint: `python -m sarchat2m.chat_worker`, started by `sarchat2m.predict`.
+"""The process that talks to the endpoint: `python -m sarchat2m.benchmark.chat_worker`, started by `predict`.
 
 It reads one JSON object a line from its standard input and writes one a line to its standard output:
 

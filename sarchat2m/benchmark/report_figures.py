@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
+from sarchat2m.benchmark.gallery import Mark, Shown
+from sarchat2m.benchmark.scoring import TABLE3, Comparison, PublishedModel, parameters_of, task_score
 from sarchat2m.errors import SARChatError
-from sarchat2m.gallery import Mark, Shown
 from sarchat2m.pictures import OKABE_ITO
-from sarchat2m.scoring import TABLE3, Comparison, PublishedModel, parameters_of, task_score
 from sarchat2m.vocabulary import TASKS
 
 if TYPE_CHECKING:
