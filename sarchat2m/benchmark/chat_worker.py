@@ -28,50 +28,12 @@ __all__: list[str] = []
 _LONGEST_MESSAGE = 500
 
 
-class _Direct:
-    """Sends without what httpx does about authentication, cookies, hooks and its own headers: there are none here.
-
-    That is a third of the processor time of a request. A redirection goes the long way.
-    """
-
-    _first: Any = None
-
-    def build_request(self, method: str, url: Any, **options: Any) -> Any:
-        if self._first is None:
-            client: Any = super()
-            self._first = client.build_request(method, url, **options)
-            return self._first
-        del options["timeout"]  # is the same for all
-        return type(self._first)(method, url, extensions=dict(self._first.extensions), **options)
-
-    async def send(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
-        client: Any = super()
-        if not stream:
-            response = await client._transport_for_url(request.url).handle_async_request(request)
-            response.request = request
-            try:
-                await response.aread()
-            finally:
-                await response.aclose()
-            if not response.has_redirect_location:
-                return response
-        return await client.send(request, stream=stream, **options)
-
-
-class _AioHttpClient(_Direct, openai.DefaultAioHttpClient):
-    pass
-
-
-class _HttpxClient(_Direct, openai.DefaultAsyncHttpxClient):
-    pass
-
-
 def _http_client() -> Any:
     """Give the aiohttp transport where it is installed: it costs half the processor time of the default one."""
     try:
-        return _AioHttpClient()
+        return openai.DefaultAioHttpClient()
     except RuntimeError:
-        return _HttpxClient()
+        return openai.DefaultAsyncHttpxClient()
 
 
 def _kind_of(error: BaseException) -> str:
