@@ -3,6 +3,7 @@
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import evaluate
 import pytest
@@ -23,10 +24,14 @@ def bench(load):
 
 @pytest.fixture(scope="session")
 def modules():
-    """Import a module of the metric: `modules("reading")`."""
-    sys.path.insert(0, str(METRICS))
-    yield lambda name: importlib.import_module(f"sarchat_bench.{name}")
-    sys.path.remove(str(METRICS))
+    """Import a module of the metric: `modules("reading")`.
+
+    The folder is made a package by hand: on the path, the file sarchat_bench.py could answer to the same name.
+    """
+    package = ModuleType("sarchat_bench")
+    package.__path__ = [str(METRICS / "sarchat_bench")]
+    sys.modules["sarchat_bench"] = package
+    return lambda name: importlib.import_module(f"sarchat_bench.{name}")
 
 
 @pytest.fixture(scope="session")
