@@ -131,13 +131,13 @@ def test_ten_megabytes_of_braces_are_judged(load):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("subset", REFERENCES)
-def test_two_megabytes_of_anything_are_judged(load, subset):
+def test_half_a_megabyte_of_anything_is_judged(load, subset):
     """Every piece over and over: a second or so each, where a quadratic search would take hours."""
     bench = load(subset)
-    for text in long_texts(2_000_000):
+    for text in long_texts(500_000):
         start = time.process_time()
         result = bench.compute(predictions=[text], references=[REFERENCES[subset]])
-        assert time.process_time() - start < 20, text[:40]
+        assert time.process_time() - start < 10, text[:40]
         assert result["overall"] is not None
 
 
