@@ -111,7 +111,7 @@ def answer_part(text):
     if "\n" in text:
         text = _WRAPPED.sub(" ", text)
     text = text.lower()
-    if any(map(text.__contains__, _MAY_BE_THOUGHT)):
+    if ("<" in text or "[" in text or "◁" in text) and any(map(text.__contains__, _MAY_BE_THOUGHT)):
         text = _without_thoughts(text)
     if "answer" in text or "boxed" in text:
         announced = None
@@ -444,28 +444,31 @@ class Reader:
         A category that is not one of the vocabulary's numbers stands for two at once.
         """
         tokens, events = self._events(answer_part(text))
-        region = _first_place(tokens, events)
-        sizes, shape = [], -1
+        category, start = self._identified(tokens, events)
+        size = shape = -1
         for event in events:
             kind = event[0]
             if kind == SIZE:
-                sizes.append(event)
+                if size < 0 or event[2] < start:
+                    size = event[1]
             elif kind == SHAPE and shape < 0:
                 shape = event[1]
+        return category, size, _first_place(tokens, events), shape
+
+    def _identified(self, tokens, events):
+        """Give the category that an identification names, and the token that it starts at; -1 for none."""
         named = self._categories(tokens, events)
         if not named:
-            return -1, sizes[0][1] if sizes else -1, region, shape
-        chosen = named[0]
+            return -1, -1
+        position = 0
         if len(named) > 1:
-            chosen = next((event for event in named if not _is_surrounding(tokens, event[2])), chosen)
-            following = named[named.index(chosen) + 1 :]
-            if following and following[0][1] != chosen[1]:
-                gap = tokens[chosen[3] : following[0][2]]
-                if ("or" in gap or "/" in gap) and len(gap) <= 4:
-                    return len(self.lexicon.names), sizes[0][1] if sizes else -1, region, shape
-        before = [event for event in sizes if event[2] < chosen[2]]
-        size = before[-1] if before else next(iter(sizes), None)
-        return chosen[1], size[1] if size else -1, region, shape
+            position = next((k for k, event in enumerate(named) if not _is_surrounding(tokens, event[2])), 0)
+        _, category, start, end = named[position]
+        if position + 1 < len(named) and named[position + 1][1] != category:
+            gap = tokens[end : named[position + 1][2]]
+            if len(gap) <= 4 and ("or" in gap or "/" in gap):
+                return len(self.lexicon.names), -1
+        return category, start
 
     def classification(self, text):
         """Read the categories, as a number with a bit set for each."""
