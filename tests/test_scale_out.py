@@ -154,7 +154,7 @@ def test_a_killed_worker_costs_what_it_was_working_on(
     def kill_one(done: int, total: int) -> None:
         if killed:
             return
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (busy := [w for w in cluster.scheduler.workers.values() if w.processing]):
             assert time.monotonic() < deadline, "nobody is at work any more"
             time.sleep(0.001)
@@ -212,14 +212,14 @@ def test_on_the_command_line_an_error_is_one_line_and_a_build_is_silent(
     plan["source"].pop("splits")
     (out / ".building" / "plan.json").write_text(json.dumps(plan))
     (out / "data").write_text("in the way of the workers")
-    failed = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    failed = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert failed.stderr.startswith(f"Error: {out}: ")
     assert failed.stderr.endswith("mend that, then go on with --resume.\n")
     assert failed.stderr.count("\n") == 1, failed.stderr
     (out / "data").unlink()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert digests(out) == digests(local)
 
@@ -291,7 +291,7 @@ def test_a_wrong_address_is_one_sentence(address: str) -> None:
     begin = time.monotonic()
     with pytest.raises(SARChatError, match=f"No Dask scheduler answers at {address}; start one, or mend the address"):
         dask_cluster(address).__enter__()
-    assert time.monotonic() - begin < 9
+    assert time.monotonic() - begin < 20
 
 
 def test_without_dask_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

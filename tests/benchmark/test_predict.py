@@ -304,7 +304,7 @@ def test_an_endpoint_that_has_moved_is_followed(built: Path, endpoint: Endpoint,
 
 
 def test_an_answer_that_takes_too_long_is_given_up(built: Path, endpoint: Endpoint, tmp_path: Path) -> None:
-    client = Client(endpoint.base_url, timeout=0.5, retries=0)
+    client = Client(endpoint.base_url, timeout=2, retries=0)
     assert predict(str(built), Questions("asleep", limit=3), client, tmp_path / "out.jsonl").asked == {"timeout": 3}
 
 
