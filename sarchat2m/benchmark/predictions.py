@@ -52,6 +52,8 @@ class Run:
     kind: str
     header: dict[str, Any] | None = None
     """Of `sarchat2m predict`: what was asked, of whom and how."""
+    categories: Sequence[str] | None = None
+    """Of the dataset, in canonical order, where the header or the dataset says them."""
     notes: list[str] = field(default_factory=list)
     """Sentences for the user about what was found."""
 
@@ -101,7 +103,8 @@ def read_run(
     `references` are files of messages and images, or folders of them, that say what is right where the predictions do
     not; `dataset` (a built folder, a repository of the Hub, or "sarchat2m") does the same.
 
-    Raises `SARChatError` if a file cannot be read, or if a record's subset or reference is found nowhere.
+    Raises `SARChatError` if a file cannot be read, if a record's subset or reference is found nowhere, or if the
+    predictions are of another dataset.
     """
     files = _files_in(path)
     answers: list[Answer] = []
@@ -129,12 +132,16 @@ def read_run(
     if not answers:
         raise SARChatError(f"There are no predictions in {path}.")
     run = Run(name or _name_of(path, header), _latest(answers), ", ".join(sorted(kinds)), header)
+    run.categories = (header or {}).get("categories")
     if references:
         _fill(run, _KnownFromFiles(references))
     if dataset:
-        _fill(run, _KnownFromDataset(dataset, split))
+        known = _KnownFromDataset(dataset, split)
+        known.check(run, path)
+        _fill(run, known)
+        run.categories = run.categories or known.categories
     _tell_subsets_apart(run)
-    _check(run, path)
+    _check(run, path, f"{dataset} ({split})" if dataset else None)
     return run
 
 
@@ -159,7 +166,10 @@ def _files_in(path: Path) -> list[Path]:
 
 def _entries(file: Path) -> list[dict[str, Any]]:
     """Read the objects of a JSON list or of JSON lines; a last line that was cut off is not one of them."""
-    text = file.read_text(encoding="utf-8")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SARChatError(f"{file} is no text, but predictions are JSON lines: {error}.") from error
     if text.lstrip()[:1] == "[":
         try:
             listed = json.loads(text)
@@ -361,14 +371,27 @@ class _KnownFromDataset:
     def __init__(self, dataset: str, split: str) -> None:
         from sarchat2m.reading import Dataset
 
+        self._name = f"{dataset} ({split})"
         self._by_id: dict[str, _Known] = {}
         self._by_text: dict[tuple[str, str | None], list[tuple[str, _Known]]] = {}
-        for row in Dataset(dataset, "all", split).texts().to_pylist():
+        records = Dataset(dataset, "all", split)
+        self.categories = records.categories
+        for row in records.texts().to_pylist():
             size = (row["width"], row["height"])
             known = _Known(row["subset"], row["answer"], size, row["question"], row["id"])
             self._by_id[row["id"]] = known
             for reference in (row["answer"], None):
                 self._by_text.setdefault((row["question"], reference), []).append((str(row["image_id"]), known))
+
+    def check(self, run: Run, path: Path) -> None:
+        """Raise `SARChatError` if a record has another right answer here than in the run: it is of other images."""
+        for answer in run.answers:
+            known = self._by_id.get(answer.id or "")
+            if known and answer.reference is not None and answer.reference != known.reference:
+                raise SARChatError(
+                    f"{path} is of another dataset than {self._name}, where {answer.id} has another right answer: "
+                    "give the dataset that was asked, or none to score by the answers in the file."
+                )
 
     def of(self, answer: Answer) -> _Known | None:
         """Find a record, or None."""
@@ -431,14 +454,17 @@ def _tell_subsets_apart(run: Run) -> None:
     )
 
 
-def _check(run: Run, path: Path) -> None:
+def _check(run: Run, path: Path, dataset: str | None) -> None:
     for what in ("subset", "reference"):
-        missing = sum(getattr(answer, what) is None for answer in run.answers)
-        if missing:
-            raise SARChatError(
-                f"{missing:,} of {len(run.answers):,} records in {path} have no {what}: "
-                "give the dataset that they are of (--dataset), or files of right answers (--references)."
-            )
+        missing = [answer for answer in run.answers if getattr(answer, what) is None]
+        if not missing:
+            continue
+        told = f"{len(missing):,} of {len(run.answers):,} records in {path} have no {what}"
+        if dataset:
+            told += f", and {dataset} does not have them either, such as {missing[0].id or missing[0].question}"
+        raise SARChatError(
+            f"{told}: give the dataset that they are of (--dataset, --split), or files of right answers (--references)."
+        )
     if run.header and (left := run.header["records"] - len(run.answers)) > 0:
         run.notes.append(f"{run.name}: {left:,} of {run.header['records']:,} records have not been asked yet.")
     if run.errors:

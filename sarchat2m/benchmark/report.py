@@ -215,7 +215,7 @@ def _columns_chart(runs: Sequence[tuple[str, dict[str, Any]]], comparison: Compa
 
 
 def _by_category(each: Score) -> tuple[list[str], list[str], list[list[float | None]]] | None:
-    categories = (each.run.header or {}).get("categories") or CATEGORIES
+    categories = each.run.categories or CATEGORIES
     titles = [
         title
         for title, column in _BY_CATEGORY.items()

@@ -181,9 +181,8 @@ def _ask_metric(
 
 
 def _vocabulary(run: Run) -> list[str] | None:
-    """Give the categories of a dataset that is not SARDet-100K's, as the header of its predictions states them."""
-    categories = (run.header or {}).get("categories")
-    return categories if categories and tuple(categories) != CATEGORIES else None
+    """Give the categories of a run whose dataset has others than SARDet-100K's."""
+    return list(run.categories) if run.categories and tuple(run.categories) != CATEGORIES else None
 
 
 def compare(first: Run, second: Run, *, box_format: str = "auto") -> Comparison:

@@ -12,7 +12,7 @@ import pytest
 from sarchat2m.benchmark.predictions import read_run, subset_of_file
 from sarchat2m.errors import SARChatError
 from sarchat2m.reading import Dataset
-from sarchat2m.vocabulary import SUBSETS
+from sarchat2m.vocabulary import CATEGORIES, SUBSETS
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -92,6 +92,28 @@ def test_references_come_from_the_dataset_by_id(built: Path, rows: list[dict[str
     assert run.references == [row["answer"] for row in rows]
     assert run.subsets == [row["subset"] for row in rows]
     assert run.image_sizes == [(row["width"], row["height"]) for row in rows]
+
+
+def test_categories_come_from_the_header_or_else_from_the_dataset(
+    built: Path, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    lines = [{"id": rows[0]["id"], "prediction": "?"}]
+    assert read_run(write_lines(tmp_path / "bare.jsonl", lines), dataset=str(built)).categories == CATEGORIES
+    lines.insert(0, {"header": {"model": "m", "records": 1, "categories": ["ferry"]}})
+    assert read_run(write_lines(tmp_path / "ours.jsonl", lines), dataset=str(built)).categories == ["ferry"]
+
+
+def test_another_dataset_than_the_predictions_are_of_is_told(
+    built: Path, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    lines = [{"id": row["id"], "prediction": "?", "reference": row["answer"]} for row in rows[:3]]
+    assert len(read_run(write_lines(tmp_path / "right.jsonl", lines), dataset=str(built)).answers) == 3
+    lines[1]["reference"] = "There are 99 instances."
+    with pytest.raises(SARChatError, match=f"is of another dataset than .*, where {lines[1]['id']} has another"):
+        read_run(write_lines(tmp_path / "other.jsonl", lines), dataset=str(built))
+    unknown = write_lines(tmp_path / "unknown.jsonl", [{"id": "counting/test/99999/ship", "prediction": "?"}])
+    with pytest.raises(SARChatError, match=r"\(test\) does not have them either, such as counting/test/99999/ship"):
+        read_run(unknown, dataset=str(built))
 
 
 # ms-swift
@@ -197,6 +219,7 @@ def test_a_folder_of_lmms_eval_is_one_run(rows: list[dict[str, Any]], tmp_path: 
         ('{"prediction": "a"}\n{"predic\n{"prediction": "b"}\n', "line 2, is no valid JSON"),
         ("[1, 2]", "something else than records"),
         ("[{]", "is no valid JSON"),
+        ("\x89PNG", "is no text"),
         ("", "holds no predictions"),
         ('{"answer": "a"}\n', "holds no predictions"),
         ('{"prediction": "a", "subset": "counting"}\n', "1 of 1 records in .* have no reference"),
@@ -206,7 +229,7 @@ def test_a_folder_of_lmms_eval_is_one_run(rows: list[dict[str, Any]], tmp_path: 
 )
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(SARChatError, match=told):
         read_run(path)
 

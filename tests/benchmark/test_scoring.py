@@ -154,9 +154,9 @@ def test_a_reference_that_cannot_be_read_is_told_with_the_runs_name() -> None:
         scoring.score(run)
 
 
-def test_other_categories_come_from_the_header() -> None:
+def test_other_categories_are_scored_by() -> None:
     answers = [Answer("It is wind turbine.", subset="classification", reference="It is wind turbine.")] * 3
-    run = Run("mine", answers, "sarchat2m", {"categories": ["wind turbine", "ferry"]})
+    run = Run("mine", answers, "sarchat2m", categories=["wind turbine", "ferry"])
     figures = scoring.score(run).figures
     assert figures["classification"] == 100.0
     assert "vocabulary:wind turbine,ferry" in figures["signature"]
