@@ -332,7 +332,9 @@ class _Team:
 
     def _start(self, places: int) -> _Worker:
         command = [sys.executable, "-m", "sarchat2m.benchmark.chat_worker"]
-        worker = _Worker(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE), places)
+        # In a session of its own it does not hear Ctrl-C; it ends when its input is closed.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        worker = _Worker(process, places)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         return worker
 

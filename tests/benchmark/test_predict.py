@@ -7,6 +7,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -186,6 +187,25 @@ def test_a_killed_run_goes_on_without_asking_twice(built: Path, endpoint: Endpoi
     again = predict(str(built), questions, Client("http://127.0.0.1:9/v1"), out)  # nothing to ask: nobody is called
     assert again.asked == {}
     assert again.answered_before == total
+
+
+def test_ctrl_c_while_the_workers_start_says_no_traceback(built: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    arguments = ["--model", "good", "--base-url", endpoint.base_url, "--out", tmp_path / "out.jsonl"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "sarchat2m.cli", "predict", built, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+    while not children.read_text():
+        assert run.poll() is None, "the run ended before it could be stopped"
+        time.sleep(0.01)
+    time.sleep(0.2)  # it imports its modules now
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.communicate(timeout=60) == (b"", b"Stopped.\n")
+    assert run.returncode == 130
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 @pytest.mark.parametrize(
