@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ class _Format:
     file: str
     """The name of a file of records, with `{split}` in it, and with `{subset}` where each subset has its own."""
     usage: str
-    """How to hand the folder to the trainer, with `{out}` and `{split}` in it."""
+    """How to hand the folder to the trainer, with `{split}`, and with `{out}` (for a shell) or `{folder}` in it."""
     opening: str = ""
     between: str = "\n"
     closing: str = "\n"
@@ -104,7 +105,7 @@ FORMATS = {
     "sharegpt": _Format(
         _sharegpt, "{split}.jsonl", "llamafactory-cli train --dataset_dir {out} --dataset sarchat2m_{split} …"
     ),
-    "trl": _Format(_trl, "{split}/metadata.jsonl", 'load_dataset("imagefolder", data_dir="{out}", split="{split}")'),
+    "trl": _Format(_trl, "{split}/metadata.jsonl", 'load_dataset("imagefolder", data_dir="{folder}", split="{split}")'),
 }
 """The formats by name: ms-swift, LLaVA, ShareGPT as LLaMA-Factory reads it, and TRL."""
 
@@ -245,7 +246,7 @@ def _export(
         tuple(outputs),
         records,
         {one: len(ids) for one, ids in needed.items()},
-        {one: layout.usage.format(out=folder, split=one) for one in files},
+        {one: layout.usage.format(out=shlex.quote(str(folder)), folder=folder, split=one) for one in files},
     )
 
 
