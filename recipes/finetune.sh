@@ -6,6 +6,10 @@
 #
 # GPUS is the number of GPUs, 2 in the paper: 4 records a GPU and step, 32 over all of them and the accumulated steps.
 set -euo pipefail
+if [ $# -lt 3 ]; then
+    echo "Usage: $0 MODEL DATA OUT [further ms-swift options]" >&2
+    exit 2
+fi
 model=$1 data=$2 out=$3
 shift 3
 gpus=${GPUS:-2}

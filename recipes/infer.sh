@@ -6,6 +6,10 @@
 #
 # The model that the adapters belong to is noted in their folder. Decoding is greedy, so that a score can be repeated.
 set -euo pipefail
+if [ $# -lt 3 ]; then
+    echo "Usage: $0 ADAPTERS DATA RESULT.jsonl [further ms-swift options]" >&2
+    exit 2
+fi
 adapters=$1 data=$2 result=$3
 shift 3
 if [ -e "$result" ]; then
