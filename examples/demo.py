@@ -6,6 +6,7 @@ two made-up models, score them beside the paper's models, and write the report p
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import re
@@ -68,10 +69,12 @@ def ask(records: Dataset, mistakes: float, out: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Run the demo in a folder, which is made anew."""
+    """Run the demo in a folder, which is made anew; one that no demo made is left alone."""
+    source, dataset = folder / "SARDet-made-up", folder / "sarchat2m"
+    if folder.is_file() or (any(folder.glob("*")) and not any(folder.glob(f"{source.name}*"))):
+        sys.exit(f"{folder} is no folder of an earlier demo: name a new one.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    source, dataset = folder / "SARDet-made-up", folder / "sarchat2m"
 
     show("1. A made-up source in SARDet-100K's layout; take the real one instead if you have it")
     sarchat2m("synthesize", source, "--images", 120, "--no-quiet")
@@ -108,4 +111,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo"), help="where to; demo by default")
+    main(parser.parse_args().folder)
