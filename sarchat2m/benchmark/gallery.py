@@ -76,10 +76,16 @@ def chosen_records(score: Score, dataset: str, split: str, each: int = 2) -> dic
     rows = {row["index"]: row for row in score.figures["records"]}
     wanted = {place for of_task in places.values() for chosen in of_task.values() for place in chosen}
     answers = {place: score.run.answers[place] for place in wanted}
-    if any(answer.id is None for answer in answers.values()):
-        raise SARChatError(f"{score.run.name}: its records have no ids; give --dataset to find their images.")
-    image_ids = {place: int(str(answer.id).split("/")[2]) for place, answer in answers.items()}
+    image_ids = {place: image_id for place in wanted if (image_id := _image_id(answers[place])) is not None}
+    if len(image_ids) < len(wanted):
+        raise SARChatError(
+            f"{score.run.name}: its records have no ids of a dataset; give --dataset to find their images."
+        )
     images = dict(Dataset(dataset, "all", split).images(image_ids.values()))
+    if missing := sorted(set(image_ids.values()) - images.keys()):
+        raise SARChatError(
+            f"{score.run.name}: {dataset} ({split}) has no image {missing[0]}; give --dataset and --split."
+        )
     shown = {
         place: _shown(answers[place], rows[place], images[image_ids[place]], str(score.figures["box_format"]))
         for place in wanted
@@ -91,6 +97,12 @@ def chosen_records(score: Score, dataset: str, split: str, each: int = 2) -> dic
     }
 
 
+def _image_id(answer: Answer) -> int | None:
+    """Read the image off a record's id, such as counting/test/17/ship; None if it is no such id."""
+    found = re.match(r"[a-z_]+/[a-z]+/(-?\d+)(?:/|$)", answer.id or "")
+    return int(found[1]) if found else None
+
+
 def _best_and_worst(score: Score, task: str, each: int) -> dict[str, list[int]]:
     rows = [row for row in score.figures["records"] if TASK_OF_SUBSET[row["subset"]] == task]
     ranked = [(*record_score(row), row["index"]) for row in rows]
@@ -100,12 +112,10 @@ def _best_and_worst(score: Score, task: str, each: int) -> dict[str, list[int]]:
 
 
 def _of_different_images(score: Score, ranked: Sequence[tuple[float, int, int]], each: int) -> list[int]:
-    def image(place: int) -> str:
-        return str(score.run.answers[place].id).split("/")[2:3][0] if score.run.answers[place].id else str(place)
-
-    firsts: dict[str, int] = {}
+    firsts: dict[int, int] = {}
     for _, _, place in ranked:
-        firsts.setdefault(image(place), place)
+        image_id = _image_id(score.run.answers[place])
+        firsts.setdefault(-1 - place if image_id is None else image_id, place)
         if len(firsts) == each:
             break
     return list(firsts.values())

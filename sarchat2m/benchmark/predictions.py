@@ -247,7 +247,7 @@ def _ours(entry: dict[str, Any]) -> Answer:
     prediction = entry.get("partial", "") if error else entry["prediction"]
     return Answer(
         prediction=_text(prediction),
-        id=entry.get("id"),
+        id=_id(entry.get("id")),
         subset=_subset(entry.get("subset")),
         question=entry.get("question"),
         reference=entry.get("reference", entry.get("answer")),
@@ -260,7 +260,7 @@ def _ms_swift(entry: dict[str, Any]) -> Answer:
     question, _ = _conversation(entry)
     return Answer(
         prediction=_text(entry["response"]),
-        id=entry.get("id"),
+        id=_id(entry.get("id")),
         subset=subset_of_file(str(entry.get("dataset") or "")),  # the name of the file that was asked
         question=question,
         image=_image_name(entry),
@@ -278,7 +278,7 @@ def _lmms_eval(entry: dict[str, Any]) -> Answer:
     size = (record.get("width"), record.get("height"))
     return Answer(
         prediction=_text(response),
-        id=record.get("id"),
+        id=_id(record.get("id")),
         subset=_subset(record.get("subset")),
         question=record.get("question", entry.get("input")),
         reference=record.get("reference", record.get("answer", entry.get("target"))),
@@ -295,6 +295,10 @@ _READERS: dict[str, Callable[[dict[str, Any]], Answer]] = {
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def _id(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _subset(value: Any) -> str | None:

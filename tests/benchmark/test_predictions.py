@@ -78,10 +78,11 @@ def test_the_last_answer_of_a_record_counts(tmp_path: Path) -> None:
 
 
 def test_a_plain_file_needs_no_header(tmp_path: Path) -> None:
-    entries = [{"subset": "counting", "prediction": "1", "reference": "There is 1 instance."}] * 2
+    entry = {"subset": "counting", "prediction": "1", "reference": "There is 1 instance."}
+    entries = [entry, {**entry, "id": 17}]
     (tmp_path / "mine.json").write_text(json.dumps(entries))
     run = read_run(tmp_path / "mine.json")
-    assert (run.name, len(run.answers), run.header) == ("mine", 2, None)
+    assert (run.name, [answer.id for answer in run.answers], run.header) == ("mine", [None, "17"], None)
 
 
 def test_references_come_from_the_dataset_by_id(built: Path, rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,19 @@ def test_without_images_the_report_says_so(runs: list[Run], tmp_path: Path) -> N
     page = (tmp_path / "index.html").read_text()
     assert "alone: no records are drawn, for want of their images (--dataset)." in page
     assert not list((tmp_path / "figures").glob("records-*"))
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"), [("17", "have no ids of a dataset"), ("counting/test/99999/ship", "has no image 99999")]
+)
+def test_records_of_other_ids_are_not_drawn(
+    built: Path, runs: list[Run], tmp_path: Path, identity: str, told: str
+) -> None:
+    run = Run("mine", [replace(runs[0].answers[0], id=identity)], "sarchat2m")
+    write_report([run], tmp_path, dataset=str(built), split="test")
+    page = (tmp_path / "index.html").read_text()
+    assert "mine: no records are drawn." in page
+    assert told in page
 
 
 def test_a_run_of_unknown_size_is_a_line_across() -> None:
