@@ -4,7 +4,7 @@ A box format is a notation and a space, such as "paper/pixels" or "list/1000". O
 run. `"auto"` decides on it once, from all of them together: the notation from what the answers look like, the space
 from where the boxes lie. No answer is ever read in several ways to keep the best one.
 
-Decisions that SPEC.md leaves open:
+Decisions that the paper leaves open:
 - A box that is cut off before its last number is no box; a missing closing bracket is forgiven.
 - Coordinates further out than ten million are cut there, so that areas are exact in double precision.
 - `"auto"` takes a relative space only with `image_sizes`: relative to 1 if 95 % of the boxes lie within 0 to 1; to 1000

@@ -4,7 +4,7 @@ The way of a text: `answer_part` finds the answer in it (no reasoning, lower cas
 out, `lexicon.Lexicon.scan` finds the words that mean something, and the grammar below puts them together. Every step
 goes through the text once.
 
-Decisions that SPEC.md leaves open:
+Decisions that the paper leaves open:
 - What stands in a reasoning block (`<think>…</think>`, also one that never ends or whose beginning the chat template
   swallowed) is not read. Where `<answer>`, `\\boxed{`, "final answer" or "answer:" stands, only what follows the last
   of them is. A sentence with a question mark is an echoed question and says nothing, unless nothing else is there.
@@ -53,7 +53,7 @@ from .lexicon import (
 )
 
 MOST_IN_ONE_REGION = 30
-"""More than that many things named for a region are an abstract position (SPEC.md § 4, grounding)."""
+"""More than that many things for a region are an abstract position: so the dataset tells scenes too dense for boxes."""
 
 
 def _words(text):
@@ -510,6 +510,8 @@ class Reader:
     @staticmethod
     def _relations(tokens, events, answers):
         told = []
+        if not any(event[0] in (DISTANCE, DIRECTION) for event in events):
+            return told
         categories, distance, direction = [], None, None
         pair = None
         for kind, value, start, end, *_ in [*events, (STOP, ".", len(tokens), len(tokens))]:

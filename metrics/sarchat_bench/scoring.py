@@ -1,9 +1,9 @@
 """From texts to figures: every record is read and judged, counts are summed, and sums become percentages.
 
 `judge` gives, for every subset, how many TP, FP and FN each record adds to each column (`Judged`), and `figures` turns
-the sums of them into percentages. What a column compares is said by SPEC.md § 5 and, task by task, in `_Run` below.
+the sums of them into percentages. What a column compares is said by README.md and, task by task, in `_Run` below.
 
-Decisions that SPEC.md leaves open:
+Decisions that the paper leaves open:
 - Overall is the mean over the tasks that have records, weighted by their records (Eq. 4 over the tasks present).
 - identification_*_exact asks for everything that the reference states; without a readable category it is unreadable.
 - identification_*_size, _region and _shape rest on the records whose reference states it; not said is unreadable.
