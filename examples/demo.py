@@ -95,7 +95,7 @@ def main(folder: Path) -> None:
     columns = ["id", "subset", "answer"]
     test = load_dataset(str(dataset), "all", split="test", columns=columns, cache_dir=cache)
     runs = []
-    for model, mistakes in (("good", 0.05), ("poor", 0.5)):
+    for model, mistakes in (("poor", 0.5), ("good", 0.05)):
         out = folder / f"{model}-model.jsonl"
         ask(test, mistakes, out)
         runs.append(f"{model}={out}")

@@ -304,10 +304,10 @@ def columns_figure(runs: Sequence[tuple[str, Figures]], comparison: Comparison |
 def _gain(comparison: Comparison, key: str) -> str:
     """Write how much the second run gains, with a star where chance is an unlikely explanation."""
     told = comparison.figures.get(key)
-    if told is None or told["difference"] is None:
+    if told is None or told["gain"] is None:
         return ""
     sure = told["p_value"] is not None and told["p_value"] < 0.05
-    return f"  ({0.0 - told['difference']:+.1f}{'*' if sure else ''})"
+    return f"  ({told['gain']:+.1f}{'*' if sure else ''})"
 
 
 @_styled

@@ -106,7 +106,7 @@ class Comparison:
     second: str
     records: int
     figures: dict[str, dict[str, float | None]]
-    """For every key of the metric "a", "b", "difference" in points (first - second), and "p_value"."""
+    """For every key of the metric "first", "second", "gain" in points (second - first), and "p_value"."""
     signature: str
 
 
@@ -186,7 +186,7 @@ def _vocabulary(run: Run) -> list[str] | None:
 
 
 def compare(first: Run, second: Run, *, box_format: str = "auto") -> Comparison:
-    """Compare two runs over the records that both have: the difference of every figure, and how sure it is.
+    """Compare two runs over the records that both have: what the second gains in every figure, and how sure that is.
 
     Raises `SARChatError` if they have no record in common.
     """
@@ -206,8 +206,17 @@ def compare(first: Run, second: Run, *, box_format: str = "auto") -> Comparison:
         result: dict[str, Any] = load_metric().compare(predictions, [answer.prediction for answer in theirs], **options)
         return result
 
-    figures = _ask_metric(both, first, mine, box_format, None, {})
-    signature = figures.pop("signature")
+    told = _ask_metric(both, first, mine, box_format, None, {})
+    signature = told.pop("signature")
+    figures = {
+        key: {
+            "first": each["a"],
+            "second": each["b"],
+            "gain": None if each["difference"] is None else 0.0 - each["difference"],
+            "p_value": each["p_value"],
+        }
+        for key, each in told.items()
+    }
     return Comparison(first.name, second.name, len(pairs), figures, signature)
 
 
@@ -316,20 +325,20 @@ def _folded(name: str, width: int = 12) -> str:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """Make a table of the difference of two runs; p is the chance of such a difference between equal models."""
-    table = plain_table(f"{comparison.first} against {comparison.second}, {comparison.records:,} records in common")
+    """Make a table of what the second run gains over the first; p is the chance of that between equal models."""
+    table = plain_table(f"From {comparison.first} to {comparison.second}, {comparison.records:,} records in common")
     table.add_column("Table 3's column", no_wrap=True)
-    for name in (_folded(comparison.first), _folded(comparison.second), "difference", "p"):
+    for name in (_folded(comparison.first), _folded(comparison.second), "gain", "p"):
         table.add_column(name, justify="right", no_wrap=True)
     for column in TABLE3:
         figures = comparison.figures.get(column.key)
-        if figures is None or figures["difference"] is None:
+        if figures is None or figures["gain"] is None:
             continue
         table.add_row(
             _label(column),
-            _cell(figures["a"]),
-            _cell(figures["b"]),
-            f"{figures['difference']:+.2f}",
+            _cell(figures["first"]),
+            _cell(figures["second"]),
+            f"{figures['gain']:+.2f}",
             _p_value(figures["p_value"]),
         )
     return table
@@ -407,18 +416,18 @@ def as_markdown(scores: Sequence[Score], comparison: Comparison | None = None) -
         intervals = [[each.run.name, *(_interval(each.figures, c.key) or "–" for c in TABLE3)] for each in scores]
         parts += ["", "## Intervals", "", *_markdown_table(["Model", *heads], intervals)]
     if comparison:
-        rows_of_difference = [
-            [_label(c), _cell(f["a"]), _cell(f["b"]), f"{f['difference']:+.2f}", _p_value(f["p_value"])]
+        rows_of_gain = [
+            [_label(c), _cell(f["first"]), _cell(f["second"]), f"{f['gain']:+.2f}", _p_value(f["p_value"])]
             for c in TABLE3
-            if (f := comparison.figures.get(c.key)) and f["difference"] is not None
+            if (f := comparison.figures.get(c.key)) and f["gain"] is not None
         ]
         parts += [
             "",
-            f"## {comparison.first} against {comparison.second}",
+            f"## From {comparison.first} to {comparison.second}",
             "",
             f"Over the {comparison.records:,} records in common; p from a paired bootstrap test.",
             "",
-            *_markdown_table(["Column", comparison.first, comparison.second, "Difference", "p"], rows_of_difference),
+            *_markdown_table(["Column", comparison.first, comparison.second, "Gain", "p"], rows_of_gain),
         ]
     notes = [f"- {note}" for note in notes_on(scores)]
     parts += ["", "## Notes", "", *(notes or ["None."]), "", "## Signatures", ""]

@@ -128,8 +128,8 @@ def test_predict_score_and_report_give_the_known_figures(built: Path, tmp_path: 
             assert f"{value:.2f}" in told
             assert f"**{value:.2f}**" in (tmp_path / "s.md").read_text()
     overall = document["comparison"]["figures"]["overall"]
-    assert overall["difference"] == pytest.approx(
-        expected(built, ERR_EVERY["good"])["overall"] - expected(built, ERR_EVERY["poor"])["overall"]
+    assert overall["gain"] == pytest.approx(
+        expected(built, ERR_EVERY["poor"])["overall"] - expected(built, ERR_EVERY["good"])["overall"]
     )
     assert overall["p_value"] < 0.05
     assert "sk-end-to-end" not in good.read_text() + told

@@ -132,14 +132,14 @@ def test_two_runs_are_compared_over_the_records_in_common() -> None:
     first, second = counting("first", [RIGHT] * 30), counting("second", [RIGHT] * 5 + [HALF] * 20)
     comparison = scoring.compare(first, second)
     assert comparison.records == 25
-    assert comparison.figures["counting"]["a"] == 100.0
-    assert comparison.figures["counting"]["b"] == 20.0
-    assert comparison.figures["counting"]["difference"] == 80.0
+    assert comparison.figures["counting"]["first"] == 100.0
+    assert comparison.figures["counting"]["second"] == 20.0
+    assert comparison.figures["counting"]["gain"] == -80.0
     p_value = comparison.figures["counting"]["p_value"]
     assert p_value is not None
     assert p_value < 0.01
     text = shown(comparison_table(comparison))
-    assert "+80.00" in text
+    assert "-80.00" in text
     assert "25 records in common" in text
 
 
@@ -168,7 +168,7 @@ def test_files_hold_everything() -> None:
     document = json.loads(json.dumps(as_json(scores, comparison)))
     assert document["runs"][1]["figures"]["counting"] == 100.0
     assert document["runs"][0]["figures"]["signature"].startswith("sarchat_bench:")
-    assert document["comparison"]["figures"]["counting"]["difference"] == -50.0
+    assert document["comparison"]["figures"]["counting"]["gain"] == 50.0
     lines = as_markdown(scores, comparison).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     leaderboard = rows[2:20]
