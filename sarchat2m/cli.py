@@ -331,6 +331,8 @@ def predict(
             print(f"  {count:,} {kind}: {ERROR_KINDS[kind]}")
     if outcome.stopped:
         raise KeyboardInterrupt
+    if asked and asked == sum(outcome.asked[kind] for kind in ERROR_KINDS if kind != "too_long"):
+        raise SARChatError("Nothing was answered: mend what stands above, and run the command again.")
 
 
 def _json_option(text: str) -> tuple[str, Any]:

@@ -118,7 +118,7 @@ def read_run(
                 continue
             raise SARChatError(_WHAT_IT_IS_NOT.format(file))
         kinds.add(kind)
-        header = header or entries[0].get("header")
+        header = header or _header_of(file, entries)
         read = _READERS[kind]
         of_file = subset_of_file(file.name)
         for number, entry in enumerate(entries, 1):
@@ -191,6 +191,13 @@ def _entries(file: Path) -> list[dict[str, Any]]:
     if len(entries) < len(listed):
         raise SARChatError(f"{file} holds something else than records, each an object of names and values.")
     return entries
+
+
+def _header_of(file: Path, entries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    header = entries[0].get("header")
+    if header is None or (isinstance(header, dict) and isinstance(header.get("records"), int) and "model" in header):
+        return header
+    raise SARChatError(f"The header of {file} is not as `sarchat2m predict` writes it: mend that line, or remove it.")
 
 
 def _kind_of(entries: list[dict[str, Any]]) -> str | None:

@@ -301,6 +301,18 @@ def test_a_wrong_model_is_an_error_of_each_record_and_is_told(built: Path, endpo
     assert 'does not list a model "gpt-17"; it lists good, poor.' in outcome.notes[0]
 
 
+def test_a_run_without_an_answer_fails(built: Path, endpoint: Endpoint, tmp_path: Path) -> None:
+    """So that `predict … && score …` stops; what was asked and what went wrong is on file and told all the same."""
+    command = [sys.executable, "-m", "sarchat2m.cli", "predict", str(built), "--model", "gpt-17", "--limit", "3"]
+    command += ["--base-url", endpoint.base_url, "--out", str(tmp_path / "out.jsonl")]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert asked.returncode == 1
+    assert "0 of 3 answered" in asked.stdout
+    assert "3 model: the endpoint does not know the model" in asked.stdout
+    assert asked.stderr.endswith("Error: Nothing was answered: mend what stands above, and run the command again.\n")
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4
+
+
 def test_an_endpoint_that_has_moved_is_followed(built: Path, endpoint: Endpoint, tmp_path: Path) -> None:
     class Moved(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -221,6 +221,8 @@ def test_a_folder_of_lmms_eval_is_one_run(rows: list[dict[str, Any]], tmp_path: 
         ("[1, 2]", "something else than records"),
         ("[{]", "is no valid JSON"),
         ("\x89PNG", "is no text"),
+        ('{"header": 3}\n{"id": "a", "prediction": "a"}\n', "The header of .* is not as"),
+        ('{"header": {"model": "m"}}\n{"id": "a", "prediction": "a"}\n', "The header of .* is not as"),
         ("", "holds no predictions"),
         ('{"answer": "a"}\n', "holds no predictions"),
         ('{"prediction": "a", "subset": "counting"}\n', "1 of 1 records in .* have no reference"),
