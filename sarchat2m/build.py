@@ -393,6 +393,10 @@ def _look_at(folder: Folder) -> dict[str, Any] | None:
     """Find what stands in the output folder: nothing, or the identity of a build of ours, finished or not."""
     if folder.is_file():
         raise SARChatError(f"{folder.url} is a file; give a folder for the output.")
+    if set(folder.path()) & set("*?["):
+        raise SARChatError(
+            f"{folder.path()} has one of * ? [ in its path, which `load_dataset` could not open; give another folder."
+        )
     names = folder.names()
     plan = _read_json(folder, f"{Folder.WORKSHOP}/plan.json")
     if not set(names) - {Folder.WORKSHOP}:

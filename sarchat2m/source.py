@@ -222,6 +222,9 @@ def _category_name(file: Path, entry: dict[str, Any]) -> str:
     name, identifier = entry.get("name"), entry.get("id")
     if not isinstance(name, str) or not name.strip() or not _is_integer(identifier):
         raise SARChatError(f"{file}: category {entry!r:.80} needs an integer 'id' and a 'name'.")
+    if not any(map(str.isalpha, name)) or set(name) & set("<>{}[]\n"):
+        # Such a name could not be told from the numbers and boxes of an answer.
+        raise SARChatError(f"{file}: category {name!r:.80} is no name to say in a sentence; use letters, no brackets.")
     # The six are written in lower case throughout the paper; releases of SARDet-100K's parts differ in that.
     return name.strip().lower() if name.strip().lower() in CATEGORIES else name.strip()
 

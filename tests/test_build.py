@@ -347,6 +347,9 @@ def test_a_file_in_the_way_and_bad_options(source: Path, tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(SARChatError, match="is a file; give a folder"):
         build(source, tmp_path / "file")
+    with pytest.raises(SARChatError, match=r"has one of \* \? \[ in its path"):
+        build(source, tmp_path / "run [1]")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(SARChatError, match="no subset 'refering'"):
         Options(subsets=("refering",))
     with pytest.raises(SARChatError, match="no split 'val'"):

@@ -137,6 +137,8 @@ WHOLE_FILE: dict[str, tuple[Change, str]] = {
     "annotation without image": (_without("annotations", "image_id"), r"annotation 0 needs an integer 'image_id'"),
     "id beyond 64 bits": (_set("images", 0, "id", 2**70), r"needs an integer 'id'"),
     "category without name": (_without("categories", "name"), r"category .* needs an integer 'id' and a 'name'"),
+    "category of a number": (_set("categories", 1, "name", "3"), r"category '3' is no name to say in a sentence"),
+    "category in brackets": (_set("categories", 1, "name", "{x}"), r"category '{x}' is no name to say in a sentence"),
     "category twice": (_set("categories", 1, "name", "ship"), r"two categories have the name 'ship'"),
     "category id twice": (_set("categories", 1, "id", 0), r"two categories have the id 0"),
 }
