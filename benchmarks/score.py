@@ -177,9 +177,11 @@ def main():
                 f"{metric['seconds'] / floor['seconds']:>8.2f}{floor['peak_mb']:>7.0f} MB{metric['peak_mb']:>7.0f} MB"
                 f"{metric['peak_mb'] / floor['peak_mb']:>8.2f}"
             )
-    print("\nGrowth with the number of records (free answers, compute):")
-    for part in (0.25, 0.5, 1):
-        told = best("metric", "free", share * part, 0)
+    print("\nGrowth with the number of records (free answers, compute, all sizes in turn):")
+    parts = (0.25, 0.5, 1)
+    rounds = [[measure("metric", "free", share * part) for part in parts] for _ in range(options.repeat)]
+    for runs in zip(*rounds, strict=True):
+        told = min(runs, key=lambda run: run["seconds"])
         each = 1e6 * told["seconds"] / told["records"]
         print(f"{told['records']:>9} records {told['seconds']:>7.2f} s {each:>7.1f} µs each")
 

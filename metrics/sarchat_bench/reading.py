@@ -27,6 +27,7 @@ Decisions that the paper leaves open:
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -343,22 +344,8 @@ def _is_surrounding(tokens, start):
 _ALIKE = frozenset(("like", "sized", "size", "type", "shaped", "related", "free", "side"))
 
 
-class Remembered(dict):
-    """What was read from texts, for the first so many of them; a dictionary that reads what it does not hold.
-
-    Most answers of a tuned model repeat, once the boxes are taken out; memory stays bounded when they do not.
-    """
-
-    def __init__(self, read, most):
-        """Take the function that reads a text, and how many readings to keep."""
-        self.read, self.most = read, most
-
-    def __missing__(self, text):
-        """Read a text, and keep what was read if there is room."""
-        reading = self.read(text)
-        if len(self) < self.most:
-            self[text] = reading
-        return reading
+MOST_REMEMBERED = 1 << 16
+"""Different texts of one kind whose reading is kept at hand: most of a tuned model's repeat, boxes taken out."""
 
 
 class Reader:
@@ -368,8 +355,8 @@ class Reader:
         """Take a `lexicon.Lexicon` and a `boxes.Notation`."""
         self.lexicon = lexicon
         self.notation = notation
-        self._number = Remembered(self._stated_number, 1 << 14)
-        self._places = Remembered(self._told_places, 1 << 14)
+        self._number = lru_cache(MOST_REMEMBERED >> 2)(self._stated_number)
+        self._places = lru_cache(MOST_REMEMBERED >> 2)(self._told_places)
 
     def with_notation(self, notation):
         """Give a reader for another notation that shares what was read from texts without their boxes."""
@@ -490,12 +477,12 @@ class Reader:
     def counting(self, text):
         """Read the stated number, or None, and the boxes as `boxes` does."""
         numbers, rest = split_boxes(answer_part(text), self.notation)
-        return self._number[rest], numbers
+        return self._number(rest), numbers
 
     def places(self, text):
         """Read a description or a grounding answer: its `Places`, and the boxes as `boxes` does."""
         numbers, rest = split_boxes(answer_part(text), self.notation)
-        return self._places[rest], numbers
+        return self._places(rest), numbers
 
     def _told_places(self, text):
         tokens, events = self._events(text)

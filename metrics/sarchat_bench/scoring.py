@@ -20,13 +20,14 @@ Decisions that the paper leaves open:
 """
 
 from array import array
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from .boxes import NOTATIONS, box_array, choose_space, doubts, to_floats, vote
 from .matching import match_boxes, match_multisets
-from .reading import Reader, Remembered, answer_part
+from .reading import MOST_REMEMBERED, Reader, answer_part
 
 SUBSETS = (
     "classification",
@@ -76,9 +77,6 @@ COLUMNS_OF_SUBSET = {
     },
     **{f"referring_{scene}": (f"referring_{scene}_iou25", f"referring_{scene}_iou50") for scene in ("multi", "single")},
 }
-
-_REMEMBERED = 1 << 16
-"""Different texts of a one-answer task whose reading is kept at hand."""
 
 _SHOWN = 120
 """Characters of a text that an error message quotes."""
@@ -195,8 +193,8 @@ class _Run:
         self.detail = detail
         self.boxes = {}  # of each subset: (predicted, right), as _Boxes
         # Boxes have no say in these two, so that one reader serves predictions and references.
-        self.identifications = Remembered(_Packed(self.right), _REMEMBERED)
-        self.classifications = Remembered(self.right.classification, _REMEMBERED)
+        self.identifications = lru_cache(MOST_REMEMBERED)(_packed(self.right))
+        self.classifications = lru_cache(MOST_REMEMBERED)(self.right.classification)
 
     def _need(self, readable, positions, subset, what):
         """Raise ValueError for the first reference that is not readable."""
@@ -222,7 +220,7 @@ class _Run:
         ours, theirs = (
             _unpack(
                 np.fromiter(
-                    map(self.identifications.__getitem__, map(texts.__getitem__, positions.tolist())),
+                    map(self.identifications, map(texts.__getitem__, positions.tolist())),
                     dtype=np.int64,
                     count=len(positions),
                 )
@@ -245,7 +243,7 @@ class _Run:
     def classification(self, subset, positions):
         """Compare the sets of categories, which must be equal."""
         ours, theirs = (
-            [self.classifications[texts[position]] for position in positions.tolist()]
+            [self.classifications(texts[position]) for position in positions.tolist()]
             for texts in (self.texts, self.references)
         )
         readable = np.array([found > 0 for found in ours], dtype=bool)
@@ -379,15 +377,14 @@ class _Run:
         return space, doubts(f"{notation}/{space}", numbers, predicted, of_box, farthest), compared
 
 
-class _Packed:
-    """Identification's reading as one whole number."""
+def _packed(reader):
+    """Make a function that reads an identification as one whole number."""
 
-    def __init__(self, reader):
-        self.reader = reader
-
-    def __call__(self, text):
-        category, size, region, shape = self.reader.identification(text)
+    def read(text):
+        category, size, region, shape = reader.identification(text)
         return (((category + 1) * 6 + size + 1) * 10 + region + 1) * 4 + shape + 1
+
+    return read
 
 
 def _unpack(codes):
