@@ -112,8 +112,8 @@ class SarchatBench(evaluate.Metric):
     def add_batch(self, *, predictions=None, references=None, subsets=None):
         """Add records to be scored by `compute`."""
         columns = self._columns(predictions, references, subsets)
-        columns = {name: [_storable(text) for text in column] for name, column in columns.items()}
-        super().add_batch(**columns)
+        plain = {name: all(map(str.isascii, column)) for name, column in columns.items()}
+        super().add_batch(**{n: column if plain[n] else list(map(_storable, column)) for n, column in columns.items()})
 
     def add(self, *, prediction=None, reference=None, subset=None, subsets=None):
         """Add one record to be scored by `compute`."""
@@ -366,6 +366,4 @@ def _hashable(column):
 
 def _storable(text):
     """Replace what Arrow cannot store: surrogates without a partner."""
-    if text.isascii():
-        return text
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
