@@ -355,6 +355,7 @@ class Reader:
         """Take a `lexicon.Lexicon` and a `boxes.Notation`."""
         self.lexicon = lexicon
         self.notation = notation
+        # These readings are larger than those of one answer, so fewer are kept.
         self._number = lru_cache(MOST_REMEMBERED >> 2)(self._stated_number)
         self._places = lru_cache(MOST_REMEMBERED >> 2)(self._told_places)
 

@@ -112,15 +112,14 @@ class SarchatBench(evaluate.Metric):
     def add_batch(self, *, predictions=None, references=None, subsets=None):
         """Add records to be scored by `compute`."""
         columns = self._columns(predictions, references, subsets)
-        plain = {name: all(map(str.isascii, column)) for name, column in columns.items()}
-        super().add_batch(**{n: column if plain[n] else list(map(_storable, column)) for n, column in columns.items()})
+        super().add_batch(**{name: _storable(column) for name, column in columns.items()})
 
     def add(self, *, prediction=None, reference=None, subset=None, subsets=None):
         """Add one record to be scored by `compute`."""
         subset = subset if subsets is None else subsets
         columns = self._columns([prediction], [reference], None if subset is None else [subset])
         names = {"predictions": "prediction", "references": "reference"}
-        super().add(**{names.get(name, name): _storable(column[0]) for name, column in columns.items()})
+        super().add(**{names.get(name, name): _storable(column)[0] for name, column in columns.items()})
 
     def compare(self, predictions_a, predictions_b, *, references, subsets=None, samples=1000, seed=0, **options):
         """Compare two models over the same records.
@@ -364,6 +363,8 @@ def _hashable(column):
     return {value if isinstance(value, str) else type(value) for value in column}
 
 
-def _storable(text):
+def _storable(texts):
     """Replace what Arrow cannot store: surrogates without a partner."""
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    if all(map(str.isascii, texts)):
+        return texts
+    return [text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in texts]

@@ -26,17 +26,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-SUBSETS = (
-    "classification",
-    "description",
-    "counting",
-    "grounding_single",
-    "grounding_multi",
-    "identification_single",
-    "identification_multi",
-    "referring_single",
-    "referring_multi",
-)
+from sarchat2m.vocabulary import SUBSETS
+
 ERR_EVERY = {"good": 10, "poor": 3}
 """The model "good" errs on every tenth record of each subset, the first of them included, "poor" on every third."""
 

@@ -5,6 +5,7 @@ import math
 import random
 import warnings
 
+import numpy as np
 import pytest
 
 PREFIX = "In this SAR image, I can identify several objects and their locations: "
@@ -413,3 +414,18 @@ def test_table_3_is_recomputed(bench, shared):
         assert abs(bench.overall_score(columns, counts) - row["overall"]) < 0.9, row["model"]
     with pytest.raises(ValueError, match="'speed' is unknown"):
         bench.overall_score({"speed": 1.0}, counts)
+
+
+def test_references_stay_remembered_among_free_texts(modules, monkeypatch):
+    """Each is read once, though more different predictions are read than are kept at hand."""
+    scoring, reading, lexicon = modules("scoring"), modules("reading"), modules("lexicon")
+    read = []
+    identification = reading.Reader.identification
+    monkeypatch.setattr(scoring, "MOST_REMEMBERED", 8)
+    monkeypatch.setattr(
+        reading.Reader, "identification", lambda self, text: read.append(text) or identification(self, text)
+    )
+    texts = [f"Free text {number} shows a ship." for number in range(100)]
+    references = ["It is a small ship in the top left.", "It is a large tank in the bottom right."] * 50
+    scoring.judge(texts, references, {"identification_single": np.arange(100)}, lexicon.Lexicon())
+    assert sorted(read) == sorted([*texts, *references[:2]])
